@@ -1,0 +1,45 @@
+# make demo   everything the README shows, on this machine, without AWS
+# make test   every check and test there is (make check is the same)
+# make setup  only .venv, with .venv/bin/cloudtrail-fdw
+# make clean  removes what the others made, the private PostgreSQL included
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: setup demo test check format clean
+
+setup: .venv/installed
+
+demo: setup
+	@$(BIN)/python -m cloudtrail_fdw.cli demo
+
+test: check
+
+check: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m cloudtrail_fdw.render --check
+	$(BIN)/python -m pytest
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	-[ ! -x $(BIN)/cloudtrail-fdw ] || $(BIN)/cloudtrail-fdw sandbox stop
+	rm -rf .venv .runtime build dist fdw/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Two stamps: the demo does not wait for what only the checks need.
+.venv/installed: pyproject.toml
+	@echo "Preparing .venv (once; also after pyproject.toml has changed)" >&2
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv --clear .venv
+	@$(PIP) install 'setuptools>=77'  # also builds the wheel that the sandbox's servers get
+	@$(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	@echo "Adding the tools that the checks use" >&2
+	@$(PIP) install --no-build-isolation --editable '.[dev]'
+	@touch $@

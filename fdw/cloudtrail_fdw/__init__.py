@@ -1,0 +1,1 @@
+"""AWS CloudTrail as PostgreSQL tables, through Multicorn2."""

@@ -1,0 +1,76 @@
+"""The doctor's look at AWS from this machine, with a server's options."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cloudtrail_fdw.cli.finding import Finding, failed
+from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
+from cloudtrail_fdw.sources import aws
+
+GO = threading.Event()  # never set: nobody cancels the doctor's calls but Ctrl-C
+
+
+def check_aws(
+    options: Mapping[str, str], here: str = "", missing: str = "fail"
+) -> Iterator[Finding]:
+    """Credentials, trails, and each log group's class, retention and readability.
+
+    ``missing`` is the mark for credentials that are not there.
+    """
+    known = {option.name for option in OPTIONS}
+    try:
+        settings = read_settings({k: v for k, v in options.items() if k in known})
+        caller = aws.invoke(settings, "sts", "get_caller_identity", GO)
+    except FdwError as error:
+        yield Finding(missing, here + failed(error).text)
+        return
+    yield Finding("ok", f"{here}account {caller['Account']}, {caller['Arn']}")
+    groups = [settings.log_group] if settings.log_group else []
+    try:
+        trails = aws.invoke(settings, "cloudtrail", "describe_trails", GO)["trailList"]
+        yield Finding("ok" if trails else "warn", f"{here}{len(trails)} trail(s)")
+        arns = {trail.get("CloudWatchLogsLogGroupArn") for trail in trails}
+        groups = groups or sorted(arn for arn in arns if arn)
+    except FdwError as error:
+        yield failed(error)
+    if not groups:
+        yield Finding(
+            "warn", f"{here}no trail delivers to CloudWatch Logs, and no log_group is set"
+        )
+    for group in groups:
+        yield from check_group(settings, group, here)
+
+
+def check_group(settings: Settings, group: str, here: str) -> Iterator[Finding]:
+    """One log group, by name or ARN."""
+    from cloudtrail_fdw.sources.cloudwatch_logs import LogGroup, Window, read_page
+
+    named = LogGroup(group)
+    name = named.arn["name"] if named.arn else group
+    try:
+        answer = aws.invoke(
+            settings, "logs", "describe_log_groups", GO, named.region, logGroupNamePrefix=name
+        )
+        yield judge_group([g for g in answer["logGroups"] if g["logGroupName"] == name], name, here)
+        parameters = {**named.parameter(), **Window().parameters(), "limit": 1}
+        aws.invoke(settings, "logs", "filter_log_events", GO, named.region, read_page, **parameters)
+        yield Finding("ok", f"{here}may read log group {name}")
+    except FdwError as error:
+        yield failed(error)
+
+
+def judge_group(found: list[dict[str, Any]], name: str, here: str) -> Finding:
+    """What the listing says of the group."""
+    if not found:
+        return Finding("fail", f"{here}log group {name} does not exist in this account and Region")
+    days = found[0].get("retentionInDays")
+    kind = found[0].get("logGroupClass", "STANDARD")
+    text = f"{here}log group {name}: class {kind}, kept " + (f"{days} days" if days else "for ever")
+    if kind != "STANDARD":
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html
+        return Finding("fail", f"{text}; FilterLogEvents reads the class STANDARD only")
+    return Finding("ok", text)

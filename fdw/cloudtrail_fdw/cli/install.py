@@ -1,0 +1,216 @@
+"""``cloudtrail-fdw install``: every database object, in one transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import click
+import psycopg
+from psycopg import sql
+
+from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_schema, value
+from cloudtrail_fdw.cli.server_python import check_python
+from cloudtrail_fdw.cli.table_changes import table_changes
+from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.options import OPTIONS
+
+SQL = Path(__file__).parents[1] / "sql"
+DATA_FILES = {
+    "geo_database": "geolocation.mmdb",
+    "asn_database": "asn.mmdb",
+    "ip_ranges": "ip-ranges.json",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to install; ``options`` are the server's, an empty value takes one away."""
+
+    schema: str = "cloudtrail"
+    reader: str = "cloudtrail_reader"
+    options: tuple[tuple[str, str], ...] = ()
+
+
+def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
+    """Install into the database, then check that its Python finds the package.
+
+    Runs again over the same or an older version. FdwError says what is missing; before the
+    check nothing has then changed.
+    """
+    with connect(dsn) as connection:
+        for statement in install_sql(connection, target):
+            run(connection, statement)
+        where = value(connection, "SELECT pg_catalog.current_database()")
+    tell(f'Installed in schema "{target.schema}" of database "{where}".')
+    tell(check_python(dsn, target.schema))
+    tell(
+        f'Role "{target.reader}" may only read; to let it log in from elsewhere, give it a '
+        f"password: \\password {target.reader}"
+    )
+    tell(
+        "Notice: Multicorn's own handler is in use. A few statements, such as EXPLAIN of a join "
+        "through a function call, can crash the server with it: see docs/limits.md."
+    )
+
+
+def install_sql(connection: Connection, target: Target) -> list[str]:
+    """The statements that this database needs; FdwError when it cannot take them."""
+    for name in (target.schema, target.reader):
+        # the rule of PostgreSQL's own extensions for names that stand inside function bodies
+        if not name or re.search(r"[\"'$\\]", name):
+            raise FdwError(f"the name {name!r} cannot be used", hint="Leave out quotes, $ and \\.")
+    check_database(connection, target)
+    given = server_options(connection, target.options)
+    changes = table_changes(connection, target.schema)
+    parts = [
+        "SET LOCAL client_min_messages = warning;\n",
+        "CREATE EXTENSION IF NOT EXISTS multicorn;\n",
+        "SET LOCAL search_path = pg_catalog, pg_temp;\n",
+        "CREATE SCHEMA IF NOT EXISTS @extschema@;\n",
+    ]
+    for file in sorted(SQL.glob("[0-9]*.sql")):
+        if file.name.startswith("40_"):
+            parts += given + changes
+        parts.append(file.read_text("utf-8"))
+    names = {"@extschema@": target.schema, "@reader@": target.reader}
+    return [filled(part, names, connection) for part in parts]
+
+
+def filled(text: str, names: dict[str, str], connection: Connection) -> str:
+    """The text with its placeholders replaced by quoted identifiers."""
+    for mark, name in names.items():
+        text = text.replace(mark, sql.Identifier(name).as_string(connection))
+    return text
+
+
+def check_database(connection: Connection, target: Target) -> None:
+    """Raise FdwError unless this database and role can take the installation."""
+    encoding = value(connection, "SHOW server_encoding")
+    if encoding != "UTF8":
+        raise FdwError(
+            f"the database's encoding is {encoding}; events need UTF8",
+            hint="CREATE DATABASE security ENCODING 'UTF8' TEMPLATE template0; and install there.",
+        )
+    if value(connection, "SHOW is_superuser") != "on":
+        raise FdwError(
+            "only a superuser can install a foreign data wrapper",
+            hint="Connect as one, often postgres. Reading the tables later takes no such rights.",
+        )
+    multicorn = "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'multicorn'"
+    if not value(connection, multicorn):
+        major = int(value(connection, "SHOW server_version_num")) // 10000
+        raise FdwError(
+            "the extension multicorn is not available on this server",
+            hint=f"Install Multicorn2 for PostgreSQL {major}: the package multicorn2_{major} of "
+            "PostgreSQL's yum repository, or from source elsewhere.",
+        )
+    check_names(connection, target)
+
+
+def check_names(connection: Connection, target: Target) -> None:
+    """Raise FdwError when a name we need is someone else's."""
+    other = installed_schema(connection)
+    if other not in (None, target.schema):
+        raise FdwError(
+            f'this database has cloudtrail_fdw in schema "{other}" already',
+            hint="Install there with --schema, or uninstall it first: one per database.",
+        )
+    wrapper = value(
+        connection,
+        "SELECT w.fdwname FROM pg_catalog.pg_foreign_server s "
+        "JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw "
+        "WHERE s.srvname = 'cloudtrail'",
+    )
+    if wrapper not in (None, "cloudtrail_fdw"):
+        raise FdwError(
+            f'a server "cloudtrail" of the foreign data wrapper "{wrapper}" is in the way',
+            hint="ALTER SERVER cloudtrail RENAME TO …;",
+        )
+    role = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s"
+    if value(connection, role, target.reader):
+        raise FdwError(
+            f'role "{target.reader}" is a superuser, not a reader',
+            hint="Name another role with --reader; it is created if need be.",
+        )
+
+
+def server_options(connection: Connection, options: tuple[tuple[str, str], ...]) -> list[str]:
+    """ALTER SERVER statements for the options given; FdwError for one that is not a server's."""
+    known = sorted(option.name for option in OPTIONS if "server" in option.catalogs)
+    present = value(
+        connection,
+        "SELECT srvoptions FROM pg_catalog.pg_foreign_server WHERE srvname = 'cloudtrail'",
+    )
+    names = {option.split("=", 1)[0] for option in present or ()}
+    statements = []
+    for name, text in options:
+        if name not in known:
+            raise FdwError(
+                f'"{name}" is not an option of the server', hint=f"There are {', '.join(known)}."
+            )
+        action = ("SET" if text else "DROP") if name in names else ("ADD" if text else "")
+        names.add(name)
+        if action:
+            quoted = sql.Literal(text).as_string(connection) if text else ""
+            statements.append(f"ALTER SERVER cloudtrail OPTIONS ({action} {name} {quoted});\n")
+    return statements
+
+
+def run(connection: Connection, statement: str) -> None:
+    """Run one part; FdwError tells what depends on a column or table that has to go."""
+    try:
+        connection.execute(statement.encode())
+    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported) as error:
+        found = failure(error)
+        raise FdwError(
+            f"{found.message}: {statement.strip()}",
+            detail=found.detail,
+            hint="Drop or change what depends on it, install again, and create it anew.",
+        ) from None
+
+
+def parse_options(given: tuple[str, ...], data_directory: Optional[Path]) -> dict[str, str]:
+    """``name=value`` arguments and the files of a data directory, as server options."""
+    options = {}
+    if data_directory:
+        options = {name: str(data_directory / file) for name, file in DATA_FILES.items()}
+    for text in given:
+        name, equals, setting = text.partition("=")
+        if not equals:
+            raise FdwError(f'--option "{name}" has no value', hint="Write --option name=value.")
+        options[name] = setting
+    return options
+
+
+@click.command("install")
+@click.argument("dsn")
+@click.option("--schema", default="cloudtrail", show_default=True, help="Schema of the tables.")
+@click.option("--reader", default="cloudtrail_reader", show_default=True, help="Read-only role.")
+@click.option("--dry-run", is_flag=True, help="Print the SQL and change nothing.")
+@click.option(
+    "--data-directory",
+    type=click.Path(path_type=Path),
+    help="Folder of the database server with geolocation.mmdb, asn.mmdb and ip-ranges.json.",
+)
+@click.option(
+    "--option", "given", multiple=True, metavar="NAME=VALUE",
+    help="Option of the server, as region=eu-west-1; repeatable; an empty value removes it.",
+)  # fmt: skip
+def install_command(
+    dsn: str, schema: str, reader: str, dry_run: bool, data_directory: Optional[Path],
+    given: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Install into the database DSN: schema, wrapper, server, tables, functions, role.
+
+    Installing again brings an older version up to date and keeps options and settings.
+    """
+    target = Target(schema, reader, tuple(parse_options(given, data_directory).items()))
+    if not dry_run:
+        install(dsn, target, click.echo)
+        return
+    with connect(dsn) as connection:
+        click.echo("\n".join(["BEGIN;\n", *install_sql(connection, target), "COMMIT;"]))

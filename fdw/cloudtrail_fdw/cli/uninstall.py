@@ -1,0 +1,116 @@
+"""``cloudtrail-fdw uninstall``: every database object that install made, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Optional
+
+import click
+import psycopg
+from psycopg import sql
+
+from cloudtrail_fdw.cli.database import Connection, connect, installed_schema, value
+from cloudtrail_fdw.errors import FdwError
+
+FUNCTIONS = ("cloudtrail_fdw_validator(text[], oid)", "try_inet(text)", "try_jsonb(text)")
+
+
+def uninstall(
+    dsn: str, schema: Optional[str], reader: str, cascade: bool, tell: Callable[[str], None]
+) -> None:
+    """Drop our objects; FdwError names what depends on them, unless ``cascade`` drops that too.
+
+    The role stays, without rights and settings in this database: other databases may use it.
+    So does the extension multicorn.
+    """
+    with connect(dsn) as connection:
+        home = installed_schema(connection)
+        if home is None or schema not in (None, home):
+            raise FdwError(
+                "cloudtrail_fdw is not installed " + (f'in schema "{schema}"' if home else "here"),
+                hint=f'It is in schema "{home}".' if home else "Is it another database?",
+            )
+        dropped = drop_all(connection, home)
+        if dropped and not cascade:
+            raise FdwError(
+                "other objects depend on cloudtrail_fdw: " + ", ".join(dropped),
+                hint="Nothing was dropped. Drop them first, or all of them with --cascade.",
+            )
+        kept = drop_schema(connection, home, reader)
+    for name in dropped:
+        tell(f"Dropped {name}.")
+    tell("Dropped cloudtrail_fdw." + (f' Schema "{home}" holds other objects and stays.' * kept))
+    tell(f'The role "{reader}" and the extension multicorn stay: other databases may use them.')
+
+
+def drop_all(connection: Connection, schema: str) -> list[str]:
+    """Drop wrapper, server, tables, functions; what else that takes along, as PostgreSQL names it.
+
+    PostgreSQL names at most 100 of them and says how many more there are.
+    """
+    tables = connection.execute(
+        b"SELECT c.relname FROM pg_catalog.pg_foreign_table t "
+        b"JOIN pg_catalog.pg_foreign_server s ON s.oid = t.ftserver "
+        b"JOIN pg_catalog.pg_class c ON c.oid = t.ftrelid "
+        b"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        b"WHERE s.srvname = 'cloudtrail' AND n.nspname = %s "
+        b"AND 'table_name=' || c.relname = ANY (t.ftoptions) ORDER BY c.relname",
+        (schema,),
+    ).fetchall()
+    connection.execute(b"SET LOCAL search_path = pg_catalog, pg_temp")  # so names come qualified
+    connection.execute(b"SET LOCAL lc_messages = 'C'")
+    connection.execute(b"SET LOCAL client_min_messages = notice")
+    dropped: list[str] = []
+
+    def note(notice: psycopg.errors.Diagnostic) -> None:
+        lines = notice.message_detail or notice.message_primary or ""
+        dropped.extend(
+            line.replace("drop cascades to ", "")
+            for line in lines.splitlines()
+            if line.startswith(("drop cascades to ", "and "))
+        )
+
+    connection.add_notice_handler(note)
+    names = [sql.Identifier(schema, name) for (name,) in tables]
+    if names:
+        drop = sql.SQL("DROP FOREIGN TABLE {} CASCADE")
+        connection.execute(drop.format(sql.SQL(", ").join(names)))
+    connection.execute(b"DROP SERVER IF EXISTS cloudtrail CASCADE")
+    connection.execute(b"DROP FOREIGN DATA WRAPPER cloudtrail_fdw CASCADE")
+    for function in FUNCTIONS:
+        drop = sql.SQL("DROP FUNCTION IF EXISTS {}.{} CASCADE")
+        connection.execute(drop.format(sql.Identifier(schema), sql.SQL(function)))
+    connection.remove_notice_handler(note)
+    return dropped
+
+
+def drop_schema(connection: Connection, schema: str, reader: str) -> bool:
+    """Take the reader's rights and settings away and drop an empty schema; whether it stays."""
+    if value(connection, "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", reader):
+        role, home = sql.Identifier(reader), sql.Identifier(schema)
+        connection.execute(sql.SQL("REVOKE USAGE ON SCHEMA {} FROM {}").format(home, role))
+        database = sql.Identifier(value(connection, "SELECT pg_catalog.current_database()"))
+        reset = sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL")
+        connection.execute(reset.format(role, database))
+    if schema == "public":
+        return True
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("DROP SCHEMA {}").format(sql.Identifier(schema)))
+    except psycopg.errors.DependentObjectsStillExist:
+        return True
+    return False
+
+
+@click.command("uninstall")
+@click.argument("dsn")
+@click.option("--schema", help="Schema of the tables; else the one they are in.")
+@click.option("--reader", default="cloudtrail_reader", show_default=True, help="Read-only role.")
+@click.option("--cascade", is_flag=True, help="Drop dependent views and user mappings as well.")
+def uninstall_command(dsn: str, schema: Optional[str], reader: str, cascade: bool) -> None:
+    """Remove everything that install made from the database DSN.
+
+    Names views, tables and user mappings that depend on it, and drops them only with --cascade.
+    Keeps the role, which other databases may use, and the extension multicorn.
+    """
+    uninstall(dsn, schema, reader, cascade, click.echo)

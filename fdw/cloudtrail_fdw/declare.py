@@ -1,0 +1,117 @@
+"""Declarations: what a table, a column and an option are, checked when they are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloudtrail_fdw.bounds import Bounds
+    from cloudtrail_fdw.options import Settings
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+TYPES = frozenset({"text", "text[]", "jsonb", "boolean", "integer", "bigint", "double precision",
+                   "timestamp with time zone", "inet", "cidr"})  # fmt: skip
+KINDS = frozenset({"text", "integer", "interval", "boolean", "path", "url", "secret"})
+CATALOGS = frozenset({"server", "table", "mapping"})
+
+
+class Push(Enum):
+    """What a predicate on a column is good for, besides PostgreSQL's own re-check."""
+
+    NOTHING = "not pushed down"
+    VALUE = "=, IN (chooses what is read)"
+    TIME = "=, <, <=, >, >="
+    PATTERN = "=, <>, IN, NOT IN, LIKE 'prefix%', IS [NOT] NULL"
+    EQUAL = "=, IN"
+    FLAG = "boolean tests"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: SQL name and type, one sentence of help, and where its value comes from.
+
+    ``path`` names the members that lead to it in a CloudTrail record; empty when it has none.
+    ``push`` says which predicates reach the source.
+    """
+
+    name: str
+    type: str
+    help: str
+    path: tuple[str, ...] = ()
+    push: Push = Push.NOTHING
+
+    def __post_init__(self) -> None:
+        """Refuse a careless declaration at import."""
+        require(bool(NAME.fullmatch(self.name)), f"column name {self.name!r}")
+        require(self.type in TYPES, f"type {self.type!r} of column {self.name}")
+        require(self.help.endswith("."), f"help of column {self.name} is no sentence")
+        require(self.name != "time", "a column named time would capture Grafana's GROUP BY time")
+        if self.push in (Push.PATTERN, Push.EQUAL, Push.FLAG):
+            require(bool(self.path), f"column {self.name} is pushed as a pattern but has no path")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One OPTIONS entry: its kind, the catalogs it may stand in, its default, one sentence.
+
+    ``guc`` options may also be set for a session as ``cloudtrail_fdw.<name>``.
+    """
+
+    name: str
+    kind: str
+    catalogs: frozenset[str]
+    help: str
+    default: str = ""
+    guc: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a careless declaration at import; secrets live in user mappings only."""
+        require(bool(NAME.fullmatch(self.name)), f"option name {self.name!r}")
+        require(self.kind in KINDS, f"kind {self.kind!r} of option {self.name}")
+        require(self.catalogs <= CATALOGS and bool(self.catalogs), f"catalogs of {self.name}")
+        require(self.help.endswith("."), f"help of option {self.name} is no sentence")
+        if self.kind == "secret":
+            require(self.catalogs == {"mapping"}, f"secret {self.name} outside user mappings")
+        if self.kind in ("path", "url"):
+            require(self.catalogs == {"server"}, f"{self.name} could be set by others than owners")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One SQL table.
+
+    ``plan(settings, bounds, wanted)`` makes no network call and returns a frozen request;
+    ``str(request)`` is what EXPLAIN prints, one ``Label: value`` a line. ``wanted`` are the
+    columns the query names, a hint only. ``scan(request, settings, layout)`` yields one
+    sequence a row with a value for every name of ``layout``, in that order. ``rows(request)``
+    estimates how many. ``key`` names the column that a query must give.
+    """
+
+    name: str
+    help: str
+    columns: tuple[Column, ...]
+    plan: Callable[[Settings, Bounds, frozenset[str]], Any]
+    scan: Callable[[Any, Settings, Sequence[str]], Iterator[Sequence[object]]]
+    rows: Callable[[Any], int]
+    width: int
+    key: str = ""
+    column: dict[str, Column] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a careless declaration at import."""
+        require(bool(NAME.fullmatch(self.name)), f"table name {self.name!r}")
+        require(self.help.endswith("."), f"help of table {self.name} is no sentence")
+        byname = {column.name: column for column in self.columns}
+        require(len(byname) == len(self.columns), f"table {self.name} names a column twice")
+        require(not self.key or byname[self.key].type == "text", f"key of {self.name} is not text")
+        object.__setattr__(self, "column", byname)
+
+
+def require(good: bool, what: str) -> None:
+    """Raise ValueError with the declaration's fault unless it is good."""
+    if not good:
+        raise ValueError(f"bad declaration: {what}")

@@ -1,0 +1,158 @@
+"""A sandbox from start to stop: the local AWS, a PostgreSQL of its own, the product installed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.sandbox import aws_process, cluster, runtime
+from cloudtrail_fdw.sandbox.runtime import Progress, Server
+from cloudtrail_fdw.sandbox.site import install_site
+
+DATABASE = "security"
+READER = "cloudtrail_reader"
+# Nothing of the user's own account: neither credentials, nor a way to get them, nor a Region.
+AWS_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "AKIDSANDBOX",
+    "AWS_SECRET_ACCESS_KEY": "sandbox",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+Install = Callable[[str, str, dict[str, str]], None]
+
+
+def default_directory() -> Path:
+    """The user's state folder; root's home is closed to PostgreSQL's user, so not there."""
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
+    if os.geteuid() != 0 or runtime.readable_by_all(home):
+        return home / "cloudtrail-fdw/sandbox"
+    return runtime.default_cache() / "sandbox"
+
+
+def choose_server(kind: Optional[str], progress: Progress) -> Server:
+    """The newest server of ``kind`` on this machine; for None of any, else the private one.
+
+    FdwError when the machine has none of the kind.
+    """
+    servers = [] if kind == "private" else runtime.find_servers()
+    for server in servers:
+        if kind in (None, server.kind):
+            return server
+    if kind == "multicorn2":
+        raise FdwError(
+            "no PostgreSQL with Multicorn2 on this machine",
+            hint="Install the package multicorn2_NN of PostgreSQL's yum repository, or take "
+            "--server private.",
+        )
+    return runtime.private_server(runtime.default_cache(), progress)
+
+
+def start(
+    directory: Path, server: Server, aws_arguments: Sequence[str], install: Install,
+    data_directory: Optional[Path], progress: Progress,
+) -> dict[str, str]:  # fmt: skip
+    """Start a fresh sandbox; what ``sandbox start`` prints.
+
+    ``install(dsn, reader, options)`` is the installation as a user does it. One that runs in
+    ``directory`` is stopped first. Nothing is left running after a FdwError.
+    """
+    directory = directory.absolute()
+    stop(directory)
+    clear(directory)
+    runtime.make_readable(directory)
+    try:
+        aws_process.launch(directory, aws_arguments)
+        data = data_directory.absolute() if data_directory else directory / "data"
+        data.mkdir(exist_ok=True)  # empty: the bundled samples
+        progress(
+            f"Starting PostgreSQL {server.postgres_version} with Multicorn "
+            f"{server.multicorn_version}"
+        )
+        site = install_site(server, runtime.default_cache() / "site", progress)
+        postgres = cluster.start(directory / "postgres", server, site, environment(data))
+        aws = aws_process.await_ready(directory)
+        state = fill(postgres, aws, install)
+        state.update(
+            dir=str(directory),
+            server=server.kind,
+            postgres_version=server.postgres_version,
+            multicorn_version=server.multicorn_version,
+        )
+    except BaseException:
+        stop(directory)
+        raise
+    return state
+
+
+def clear(directory: Path) -> None:
+    """Make an empty folder of a stopped sandbox; FdwError where it holds anything else."""
+    if directory.exists() and any(directory.iterdir()):
+        if not (directory / aws_process.LOG).exists():
+            raise FdwError(
+                f"{directory} holds other files", hint="Name a new or empty folder with --dir."
+            )
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / aws_process.LOG).touch()
+
+
+def environment(data: Path) -> dict[str, str]:
+    """What the PostgreSQL server sees: the sandbox's credentials and data, no proxy to it."""
+    exempt = [os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "", "127.0.0.1"]
+    hosts = ",".join(part for part in exempt if part)
+    return {
+        **AWS_ENVIRONMENT,
+        "CLOUDTRAIL_FDW_DATA": str(data),
+        "NO_PROXY": hosts,
+        "no_proxy": hosts,
+    }
+
+
+def fill(postgres: cluster.Cluster, aws: dict[str, Any], install: Install) -> dict[str, str]:
+    """Create the database, install the product into it, and give the reader a password."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(
+                sql.Identifier(DATABASE)
+            )
+        )
+    dsn = postgres.dsn(DATABASE)
+    options = {
+        "endpoint_url": aws["endpoint"],
+        "region": "us-east-1",
+        "dns_servers": aws["dns_server"],
+    }
+    install(dsn, READER, options)
+    password = secrets.token_urlsafe(16)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET search_path = cloudtrail, steampipe, public").format(
+                sql.Identifier(DATABASE)
+            )
+        )
+        connection.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(READER), password)
+        )
+    return {
+        "dsn": dsn,
+        "reader_dsn": postgres.dsn(DATABASE, READER, password),
+        "aws_endpoint": aws["endpoint"],
+        "log_group": aws["log_group"],
+        "dns_server": aws["dns_server"],
+    }
+
+
+def stop(directory: Path) -> bool:
+    """Stop what runs in ``directory``; whether anything did."""
+    running = cluster.is_running(directory / "postgres")
+    cluster.stop(directory / "postgres")
+    return aws_process.stop(directory) or running

@@ -1,0 +1,94 @@
+"""CloudTrail's side of the account: one multi-Region trail that delivers to the log group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from cloudtrail_fdw.sandbox.local_aws.aws_error import AwsError
+from cloudtrail_fdw.sandbox.local_aws.store import ACCOUNT, REGION, LogGroup
+
+TRAIL = "sandbox"
+TRAIL_ARN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{TRAIL}"
+Shape = dict[str, Any]
+
+
+def trails(group: LogGroup, faults: AbstractSet[str]) -> list[Shape]:
+    """The account's trails as the API shows them."""
+    if "no-trail" in faults:
+        return []
+    trail: Shape = {
+        "Name": TRAIL,
+        "S3BucketName": f"sandbox-cloudtrail-{ACCOUNT}",
+        "IncludeGlobalServiceEvents": True,
+        "IsMultiRegionTrail": True,
+        "HomeRegion": REGION,
+        "TrailARN": TRAIL_ARN,
+        "LogFileValidationEnabled": True,
+        "HasCustomEventSelectors": True,
+        "HasInsightSelectors": True,
+        "IsOrganizationTrail": False,
+    }
+    if "trail-without-group" not in faults:
+        trail["CloudWatchLogsLogGroupArn"] = f"{group.arn}:*"
+        trail["CloudWatchLogsRoleArn"] = f"arn:aws:iam::{ACCOUNT}:role/CloudTrailToCloudWatchLogs"
+    return [trail]
+
+
+def describe_trails(
+    parameters: Mapping[str, Any], group: LogGroup, faults: AbstractSet[str]
+) -> Shape:
+    """DescribeTrails: all, or those named by name or ARN; an unknown name is left out."""
+    names = parameters.get("trailNameList") or []
+    return {
+        "trailList": [
+            trail
+            for trail in trails(group, faults)
+            if not names or trail["Name"] in names or trail["TrailARN"] in names
+        ]
+    }
+
+
+def get_trail(parameters: Mapping[str, Any], group: LogGroup, faults: AbstractSet[str]) -> Shape:
+    """GetTrail."""
+    return {"Trail": named(parameters.get("Name"), group, faults)}
+
+
+def get_trail_status(
+    parameters: Mapping[str, Any], group: LogGroup, faults: AbstractSet[str]
+) -> Shape:
+    """GetTrailStatus; times are seconds since 1970, as JSON 1.1 writes them."""
+    trail = named(parameters.get("Name"), group, faults)
+    newest = group.newest / 1000
+    status: Shape = {
+        "IsLogging": True,
+        "LatestDeliveryTime": newest,
+        "LatestDigestDeliveryTime": newest,
+        "StartLoggingTime": group.creation_time / 1000,
+    }
+    if "CloudWatchLogsLogGroupArn" in trail:
+        status["LatestCloudWatchLogsDeliveryTime"] = newest
+    return status
+
+
+def get_event_selectors(
+    parameters: Mapping[str, Any], group: LogGroup, faults: AbstractSet[str]
+) -> Shape:
+    """GetEventSelectors: all management events, and S3 data events of all buckets."""
+    trail = named(parameters.get("TrailName"), group, faults)
+    selector = {
+        "ReadWriteType": "All",
+        "IncludeManagementEvents": True,
+        "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}],
+        "ExcludeManagementEventSources": [],
+    }
+    return {"TrailARN": trail["TrailARN"], "EventSelectors": [selector]}
+
+
+def named(name: object, group: LogGroup, faults: AbstractSet[str]) -> Shape:
+    """The trail of this name or ARN; raises TrailNotFoundException."""
+    for trail in trails(group, faults):
+        if name in (trail["Name"], trail["TrailARN"]):
+            return trail
+    raise AwsError("TrailNotFoundException", f"Unknown trail: {name} for the user: {ACCOUNT}", 404)

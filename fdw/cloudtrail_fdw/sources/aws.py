@@ -1,0 +1,236 @@
+"""AWS clients from settings, and AWS's errors in words."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cloudtrail_fdw.errors import FdwError, missing_package
+from cloudtrail_fdw.options import Settings
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 20
+TRIES = 5  # in a row, for failures that may pass
+THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException",
+                       "RequestLimitExceeded"})  # fmt: skip
+PASSING = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure",
+                     "InternalServerError", "RequestTimeout",
+                     "RequestTimeoutException"})  # fmt: skip
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException",
+                     "InvalidClientTokenId"})  # fmt: skip
+CLOCK = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired"})
+# Codes whose message names resources and parameters; others may echo signed headers.
+QUOTABLE = frozenset({"InvalidParameterException", "ResourceNotFoundException",
+                      "AccessDeniedException", "AccessDenied",
+                      "TrailNotFoundException"})  # fmt: skip
+
+
+class BadAnswerError(Exception):
+    """An answer that was cut off or is no JSON."""
+
+
+CLIENTS: dict[tuple[Settings, str, str], Any] = {}
+CLIENTS_LOCK = threading.Lock()
+
+
+def client(settings: Settings, service: str, region: str = "") -> Any:
+    """The boto3 client for ``service``, made once per backend, settings and Region."""
+    key = (settings, service, region)
+    with CLIENTS_LOCK:
+        if key not in CLIENTS:
+            CLIENTS[key] = make_client(settings, service, region)
+        return CLIENTS[key]
+
+
+def forget_clients() -> None:
+    """Read credentials anew at the next call: those of files and environments do expire."""
+    with CLIENTS_LOCK:
+        CLIENTS.clear()
+
+
+def make_client(settings: Settings, service: str, region: str) -> Any:
+    """A new client; retries are ours, so that a wait can be cancelled and a throttle counted."""
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+    except ImportError as error:
+        raise missing_package("boto3", error) from None
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": 1},
+        use_fips_endpoint=settings.use_fips,
+        use_dualstack_endpoint=settings.use_dualstack,
+        ignore_configured_endpoint_urls=True,
+        user_agent_extra="cloudtrail_fdw",
+    )
+    try:
+        session = boto3.Session(
+            profile_name=settings.profile or None,
+            region_name=region or settings.region or None,
+            aws_access_key_id=settings.aws_access_key_id or None,
+            aws_secret_access_key=settings.aws_secret_access_key or None,
+            aws_session_token=settings.aws_session_token or None,
+        )
+        if settings.role_arn:
+            session = assume_role(session, settings, config)
+        made = session.client(service, config=config, endpoint_url=settings.endpoint_url or None)
+    except BotoCoreError as error:
+        raise local_failure(error) from None
+    made.meta.events.register("before-parse.cloudwatch-logs.FilterLogEvents", keep_body)
+    return made
+
+
+def keep_body(response_dict: Any, customized_response_dict: Any, **_: Any) -> None:
+    """Botocore's ``before-parse``: keep a good answer's body from its slow shape parser."""
+    if response_dict["status_code"] < 300:
+        customized_response_dict["raw_body"] = response_dict["body"]
+        response_dict["body"] = b"{}"
+
+
+def assume_role(session: Any, settings: Settings, config: Any) -> Any:
+    """A session of ``role_arn`` that renews its credentials by itself."""
+    import boto3
+    from botocore.credentials import (
+        AssumeRoleCredentialFetcher,
+        DeferredRefreshableCredentials,
+    )
+    from botocore.session import get_session
+
+    def create(name: str, **arguments: Any) -> Any:
+        return session.client(
+            name, **{**arguments, "config": config, "endpoint_url": settings.endpoint_url or None}
+        )
+
+    extra = {"RoleSessionName": settings.role_session_name}
+    if settings.external_id:
+        extra["ExternalId"] = settings.external_id
+    fetcher = AssumeRoleCredentialFetcher(
+        create, session.get_credentials(), settings.role_arn, extra_args=extra
+    )
+    assumed = get_session()
+    assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 - there is no setter
+        method="assume-role", refresh_using=fetcher.fetch_credentials
+    )
+    return boto3.Session(botocore_session=assumed, region_name=session.region_name)
+
+
+def invoke(
+    settings: Settings, service: str, operation: str, stop: threading.Event, region: str = "",
+    read: Callable[[Any], Any] = lambda answer: answer, **parameters: Any,
+) -> Any:  # fmt: skip
+    """``read`` of one API call's answer, waited for through throttling and passing failures.
+
+    Throttling is waited out for ``max_seconds``; other passing failures, among them a
+    BadAnswerError of ``read``, are tried ``TRIES`` times. Raises FdwError, or returns None once
+    ``stop`` is set.
+    """
+    deadline = time.monotonic() + settings.max_seconds
+    failures = waits = 0
+    renewed = False
+    while not stop.is_set():
+        try:
+            return read(getattr(client(settings, service, region), operation)(**parameters))
+        except FdwError:
+            raise
+        except Exception as error:  # noqa: BLE001 - botocore makes its own
+            code = error_code(error)
+            if code in EXPIRED and not renewed:
+                renewed = True
+                forget_clients()
+                continue
+            if code in THROTTLED and time.monotonic() < deadline:
+                waits += 1
+                stop.wait(pause(waits))
+                continue
+            failures += 1
+            if not may_pass(error, code) or failures >= TRIES:
+                raise failure(error, code, service, operation) from None
+            stop.wait(pause(failures))
+    return None
+
+
+def pause(attempt: int) -> float:
+    """Seconds to wait before another try: exponential with full jitter, 5 at most."""
+    import random
+
+    return random.uniform(0.05, min(5.0, 0.1 * 2**attempt))  # noqa: S311
+
+
+def error_code(error: Exception) -> str:
+    """AWS's error code, or an empty text for a failure on the way there."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def may_pass(error: Exception, code: str) -> bool:
+    """Whether trying again makes sense: the service is down, slow or unreachable."""
+    if code in THROTTLED or code in PASSING:
+        return True
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return bool(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500)
+    from botocore.exceptions import HTTPClientError
+    from botocore.parsers import ResponseParserError
+
+    return isinstance(error, (HTTPClientError, ResponseParserError, BadAnswerError))
+
+
+def failure(error: Exception, code: str, service: str, operation: str) -> FdwError:
+    """The error of an AWS call for the person who asked; never a secret."""
+    action = service_action(service, operation)
+    if not code:
+        return local_failure(error)
+    text = str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
+    detail = f"{code}: {text}" if code in QUOTABLE else code
+    hint = f"See AWS's documentation of {action} for {code}."
+    sqlstate = "HV000"
+    if code in EXPIRED:
+        hint, sqlstate = "Renew the AWS credentials of the PostgreSQL server's user.", "28000"
+    elif code.startswith("AccessDenied") or code == "UnauthorizedOperation":
+        hint = f"Allow {action} to the credentials in use (docs/iam-policy.json)."
+        sqlstate = "28000"
+    elif code in CLOCK:
+        hint, sqlstate = "Check the server's clock and the secret access key.", "28000"
+    elif code in THROTTLED:
+        hint = "The quota is used up by others too; ask less, or raise max_seconds."
+        sqlstate = "53400"
+    elif code in PASSING:
+        hint, sqlstate = "The service failed several times in a row; try again later.", "HV00N"
+    elif code == "ResourceNotFoundException":
+        hint, sqlstate = "Check the name, the account and the Region.", "HV00R"
+    return FdwError(f"AWS refused {action}", detail=detail, hint=hint, sqlstate=sqlstate)
+
+
+def local_failure(error: Exception) -> FdwError:
+    """The error of a call that got no answer from AWS."""
+    kind = type(error).__name__
+    if "Credential" in kind or kind in ("ProfileNotFound", "SSOTokenLoadError"):
+        return FdwError(
+            "no usable AWS credentials",
+            detail=kind,
+            hint="Give the PostgreSQL server's user a role, a profile or environment variables; "
+            "cloudtrail-fdw doctor shows what it finds.",
+            sqlstate="28000",
+        )
+    if kind == "NoRegionError":
+        return FdwError(
+            "no AWS Region",
+            hint="ALTER SERVER cloudtrail OPTIONS (ADD region 'us-east-1');",
+            sqlstate="HV00D",
+        )
+    return FdwError(
+        "cannot reach AWS",
+        detail=kind,
+        hint="Check the network, the proxy and the endpoint_url of the server, then run the "
+        "query again; no rows of it were lost in silence.",
+        sqlstate="HV00N",
+    )
+
+
+def service_action(service: str, operation: str) -> str:
+    """An operation as IAM writes it: ``logs:FilterLogEvents``."""
+    return service + ":" + "".join(word.capitalize() for word in operation.split("_"))

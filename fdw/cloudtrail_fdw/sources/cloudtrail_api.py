@@ -1,0 +1,75 @@
+"""CloudTrail's and STS's answers about trails, groups and the caller's account."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Optional
+
+from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.options import Settings
+from cloudtrail_fdw.sources import aws
+from cloudtrail_fdw.sources.cloudwatch_logs import LogGroup
+
+ACCOUNTS: dict[Settings, str] = {}
+
+
+def describe_trails(settings: Settings, stop: threading.Event) -> list[dict[str, Any]]:
+    """All trails seen from this account and Region, each once, in the order of their ARNs."""
+    answer = aws.invoke(settings, "cloudtrail", "describe_trails", stop) or {}
+    trails = {trail["TrailARN"]: trail for trail in answer.get("trailList", [])}
+    return [trails[arn] for arn in sorted(trails)]
+
+
+def trail_groups(settings: Settings, stop: threading.Event) -> list[LogGroup]:
+    """The log groups that the trails deliver to; FdwError when there is none."""
+    arns = {
+        trail["CloudWatchLogsLogGroupArn"]
+        for trail in describe_trails(settings, stop)
+        if trail.get("CloudWatchLogsLogGroupArn")
+    }
+    if not arns and not stop.is_set():
+        raise FdwError(
+            "no trail of this account delivers to CloudWatch Logs",
+            hint="Name the group: WHERE log_group_name = '…', or ALTER SERVER cloudtrail "
+            "OPTIONS (ADD log_group '…'); or let a trail deliver to one.",
+            sqlstate="HV00R",
+        )
+    return [LogGroup(arn) for arn in sorted(arns)]
+
+
+def trail_status(
+    settings: Settings, trail: dict[str, Any], stop: threading.Event
+) -> dict[str, Any]:
+    """GetTrailStatus, asked in the trail's home Region."""
+    answer = aws.invoke(settings, "cloudtrail", "get_trail_status", stop,
+                        trail.get("HomeRegion", ""), Name=trail["TrailARN"])  # fmt: skip
+    return dict(answer or {})
+
+
+def event_selectors(
+    settings: Settings, trail: dict[str, Any], stop: threading.Event
+) -> dict[str, Any]:
+    """GetEventSelectors, asked in the trail's home Region."""
+    answer = aws.invoke(settings, "cloudtrail", "get_event_selectors", stop,
+                        trail.get("HomeRegion", ""), TrailName=trail["TrailARN"])  # fmt: skip
+    return dict(answer or {})
+
+
+def region(settings: Settings) -> str:
+    """The Region that calls go to when nothing else names one."""
+    return settings.region or str(aws.client(settings, "logs").meta.region_name)
+
+
+def account(settings: Settings, stop: threading.Event, required: bool) -> Optional[str]:
+    """The caller's account, asked of STS once; unless ``required`` a refusal is no error."""
+    if settings not in ACCOUNTS:
+        try:
+            answer = aws.invoke(settings, "sts", "get_caller_identity", stop)
+        except FdwError:
+            if required:
+                raise
+            return None
+        if answer is None:
+            return None
+        ACCOUNTS[settings] = answer["Account"]
+    return ACCOUNTS[settings]

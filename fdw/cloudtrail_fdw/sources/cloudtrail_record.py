@@ -1,0 +1,165 @@
+"""A CloudTrail record's text, as values that PostgreSQL takes for columns.
+
+Records come in many shapes (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+describes them, and not all are described): so every member is kept as it was written and turned
+into its column's type one by one. What cannot be turned is NULL and named in ``parse_error``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Optional
+
+import msgspec
+
+from cloudtrail_fdw import times
+from cloudtrail_fdw.declare import Column
+
+REPLACEMENT = "\ufffd"
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL's text can hold none of these
+ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character
+    r"|(?P<bad>\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))|\\."
+)
+# PostgreSQL's numeric ends at 131,072 digits before and 16,383 after the point (section 8.1.2).
+SUSPECT_NUMBER = re.compile(
+    rb"[:,\[]\s*-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{4}|(?<=[0-9]{9999}))"
+)
+TOKEN = re.compile(
+    rb'"(?:[^"\\]|\\.)*"|-?(?P<digits>[0-9]+(?:\.[0-9]+)?)(?:[eE](?P<exponent>[+-]?[0-9]+))?'
+)
+LARGEST_EXPONENT = 10_000
+STRING = msgspec.json.Decoder(str)
+ABSENT = msgspec.Raw()
+
+
+class Member(NamedTuple):
+    """One member on the way to columns: the columns it fills and the members inside it."""
+
+    columns: tuple[Column, ...]
+    inner: Optional[Level]
+
+
+class Level(NamedTuple):
+    """One JSON object: its decoder and its members, in the same order."""
+
+    decoder: msgspec.json.Decoder[Any]
+    members: tuple[tuple[str, Member], ...]
+
+
+def make_level(columns: Iterable[Column], depth: int = 0) -> Level:
+    """The decoder for the objects that hold ``columns`` at ``depth`` of their paths."""
+    names: dict[str, list[Column]] = {}
+    for column in columns:
+        names.setdefault(column.path[depth], []).append(column)
+    members = []
+    for name, found in names.items():
+        here = tuple(column for column in found if len(column.path) == depth + 1)
+        below = [column for column in found if len(column.path) > depth + 1]
+        members.append((name, Member(here, make_level(below, depth + 1) if below else None)))
+    fields = [(name, msgspec.Raw, ABSENT) for name in names]
+    struct = msgspec.defstruct("Object", fields, gc=False)
+    return Level(msgspec.json.Decoder(struct), tuple(members))
+
+
+def storable(text: str) -> str:
+    """``text`` with what PostgreSQL cannot store replaced by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return UNSTORABLE.sub(REPLACEMENT, text)
+    return text.replace("\0", REPLACEMENT)
+
+
+def safe_json(message: str) -> str:
+    """A message whose escapes jsonb accepts: NUL and lone surrogates become U+FFFD."""
+    if "\\u" not in message:
+        return message
+    return ESCAPE.sub(lambda found: r"\ufffd" if found["bad"] else found[0], message)
+
+
+def read_record(message: str, level: Level) -> tuple[dict[str, object], Optional[str]]:
+    """The columns' values found in ``message`` and what was wrong with it, if anything.
+
+    ``message`` must be storable. Absent members and JSON nulls have no entry; the whole record
+    stands under ``cloudtrail_event``.
+    """
+    values: dict[str, object] = {}
+    faults: list[str] = []
+    text = safe_numbers(safe_json(message).encode())
+    try:
+        record = level.decoder.decode(text)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        return values, f"not a JSON object: {error}" if message else "the message is empty"
+    values["cloudtrail_event"] = text.decode()
+    read_members(record, level, values, faults)
+    return values, "; ".join(faults) or None
+
+
+def read_members(record: Any, level: Level, values: dict[str, object], faults: list[str]) -> None:
+    """Fill ``values`` from one object, in place."""
+    for name, member in level.members:
+        raw = bytes(getattr(record, name))
+        if raw in (b"", b"null"):
+            continue
+        for column in member.columns:
+            try:
+                values[column.name] = READERS[column.type](raw)
+            except ValueError as error:
+                faults.append(f"{'.'.join(column.path)}: {error}")
+        if member.inner is not None and raw.startswith(b"{"):
+            read_members(member.inner.decoder.decode(raw), member.inner, values, faults)
+
+
+def read_text(raw: bytes) -> str:
+    """A string's text; anything else as it was written."""
+    if not raw.startswith(b'"'):
+        return raw.decode()
+    return STRING.decode(raw) if b"\\" in raw else raw[1:-1].decode()
+
+
+def read_flag(raw: bytes) -> bool:
+    """A boolean, or one of the strings that CloudTrail also writes for it."""
+    if raw in (b"true", b'"true"'):
+        return True
+    if raw in (b"false", b'"false"'):
+        return False
+    raise ValueError("no boolean")
+
+
+def read_time(raw: bytes) -> str:
+    """A time in one of CloudTrail's formats, as ISO 8601 in UTC."""
+    instant = times.read_event_time(read_text(raw))
+    if instant is None:
+        raise ValueError("no time")
+    return times.to_text(instant)
+
+
+def safe_numbers(text: bytes) -> bytes:
+    """JSON whose numbers jsonb accepts: those that numeric cannot hold become strings."""
+    return TOKEN.sub(hold_number, text) if SUSPECT_NUMBER.search(text) else text
+
+
+def hold_number(token: re.Match[bytes]) -> bytes:
+    """A number too large or too small for numeric, in quotes; everything else as it is."""
+    if token["digits"] is None:
+        return token[0]
+    exponent = (token["exponent"] or b"0").lstrip(b"+-0") or b"0"
+    small = len(exponent) < 6 and int(exponent) <= LARGEST_EXPONENT
+    if small and len(token["digits"]) <= LARGEST_EXPONENT:
+        return token[0]
+    return b'"' + token[0] + b'"'
+
+
+READERS: dict[str, Callable[[bytes], object]] = {
+    "text": read_text,
+    "jsonb": lambda raw: raw.decode(),
+    "boolean": read_flag,
+    "timestamp with time zone": read_time,
+}
+
+
+def first_filled(values: dict[str, object], names: Sequence[str]) -> Optional[object]:
+    """The first of the named values that is neither absent nor empty."""
+    return next((values[name] for name in names if values.get(name)), None)

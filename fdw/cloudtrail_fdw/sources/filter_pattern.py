@@ -1,0 +1,112 @@
+"""CloudWatch Logs filter patterns from bounds: never narrower than the SQL they come from.
+
+Syntax: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html.
+A JSON pattern selects no message that is not JSON, while SQL's ``IS NULL`` does. So a NULL test
+is used only beside a clause that such a message could not satisfy either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Optional
+
+from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, NotIn, NotNull, Predicate, Prefix
+from cloudtrail_fdw.declare import Column, Push
+from cloudtrail_fdw.errors import FdwError
+
+LONGEST = 1024  # characters of a pattern
+# Characters proven to stand for themselves inside quotes; `*` is a wildcard even there.
+# Text that a member of another kind has, too; and the empty text, undocumented in patterns.
+NOT_A_STRING = re.compile(r"$|[\[{]|(?:true|false)$")
+UNSAFE = re.compile(r"[^A-Za-z0-9_ .:/@,+=#;-]+")
+
+
+def build_pattern(columns: Mapping[str, Column], bounds: Bounds, own: str) -> str:
+    """The pattern for ``bounds``, AND-ed to the user's ``own``; empty selects everything.
+
+    The clauses that select most come first; what does not fit within the limit is left to
+    PostgreSQL. A user's pattern that is not JSON cannot be combined and is sent alone.
+    """
+    if own and not own.strip().startswith("{"):
+        return own
+    inner = own.strip()[1:-1].strip() if own.strip() else ""
+    if own.strip() and (not own.strip().endswith("}") or not inner):
+        raise FdwError(
+            "the filter is no complete JSON filter pattern",
+            hint="Write filter = '{ $.eventName = \"ConsoleLogin\" }'.",
+            sqlstate="HV024",
+        )
+    clauses = [f"({inner})"] if inner else []
+    selecting = selecting_clauses(columns, bounds)
+    for clause in [*selecting, *(null_clauses(columns, bounds) if selecting or inner else [])]:
+        if len(wrap([*clauses, clause])) <= LONGEST:
+            clauses.append(clause)
+    if len(clauses) == 1 and inner:
+        return own
+    return wrap(clauses) if clauses else ""
+
+
+def wrap(clauses: list[str]) -> str:
+    """The clauses as one JSON pattern."""
+    return "{ " + " && ".join(clauses) + " }"
+
+
+def selecting_clauses(columns: Mapping[str, Column], bounds: Bounds) -> list[str]:
+    """The clauses that a message without the field does not satisfy, most selective first."""
+    found = []
+    for name, predicates in bounds.predicates.items():
+        for predicate in predicates:
+            clause = selecting_clause(columns[name], predicate)
+            if clause is not None:
+                found.append(clause)
+    return [clause for _, clause in sorted(found, key=lambda pair: pair[0])]
+
+
+def selecting_clause(column: Column, predicate: Predicate) -> Optional[tuple[int, str]]:
+    """The rank and text of one clause, or None when it cannot be said safely."""
+    path = "$." + ".".join(column.path)
+    if column.push is Push.FLAG and isinstance(predicate, Is):
+        word = "TRUE" if predicate.value else "FALSE"
+        return 2, f'({path} IS {word} || {path} = "{word.lower()}")'
+    if column.push not in (Push.PATTERN, Push.EQUAL):
+        return None
+    if isinstance(predicate, In) and not any(map(NOT_A_STRING.match, predicate.values)):
+        return 0, group([f"{path} = {quote(value)}" for value in predicate.values], " || ")
+    if isinstance(predicate, Prefix) and column.push is Push.PATTERN:
+        return 1, f'{path} = {quote(predicate.text)[:-1].rstrip("*")}*"'
+    if isinstance(predicate, NotIn) and column.push is Push.PATTERN:
+        exact = [value for value in predicate.values if value and not UNSAFE.search(value)]
+        tests = [f"{path} != {quote(value)}" for value in exact] or [f'{path} = "*"']
+        return 3, group(tests, " && ")
+    if isinstance(predicate, NotNull) and column.push is Push.PATTERN:
+        return 4, f'{path} = "*"'
+    return None
+
+
+def null_clauses(columns: Mapping[str, Column], bounds: Bounds) -> list[str]:
+    """The NULL tests; of use only beside a clause that leaves out what is not JSON."""
+    return [
+        null_clause(columns[name])
+        for name, predicates in bounds.predicates.items()
+        if columns[name].push is Push.PATTERN and IsNull() in predicates
+    ]
+
+
+def null_clause(column: Column) -> str:
+    """The field, or an object on the way to it, is absent or JSON null."""
+    tests = []
+    for depth in range(len(column.path), 0, -1):
+        path = "$." + ".".join(column.path[:depth])
+        tests += [f"{path} NOT EXISTS", f"{path} IS NULL"]
+    return group(tests, " || ")
+
+
+def quote(value: str) -> str:
+    """A value in quotes, each run of characters that might mean something else a wildcard."""
+    return '"' + UNSAFE.sub("*", value) + '"'
+
+
+def group(tests: list[str], operator: str) -> str:
+    """The tests joined, in parentheses when there is more than one."""
+    return tests[0] if len(tests) == 1 else "(" + operator.join(tests) + ")"

@@ -1,0 +1,174 @@
+"""The class that Multicorn calls: quals in, rows out, errors in words. It knows no table.
+
+A failed import of this module crashes the server at its second try, so nothing is imported here
+that can fail; the tables come at first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from logging import ERROR
+from pathlib import Path
+from typing import Any, NoReturn, Optional
+
+from multicorn import ColumnDefinition, ForeignDataWrapper, TableDefinition, utils
+
+from cloudtrail_fdw import interrupts
+from cloudtrail_fdw.bounds import Bounds, Qual, read_quals
+from cloudtrail_fdw.declare import Table
+from cloudtrail_fdw.errors import FdwError, missing_package
+from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
+
+SESSION_SETTINGS = tuple(f"cloudtrail_fdw.{option.name}" for option in OPTIONS if option.guc)
+REMOTE_SCHEMA = "cloudtrail"
+
+
+def tables() -> Mapping[str, Table]:
+    """The tables by name; FdwError when a package they need is missing."""
+    try:
+        from cloudtrail_fdw.tables import TABLES
+    except ImportError as error:
+        raise missing_package(error.name or "cloudtrail_fdw", error) from None
+    return TABLES
+
+
+def report(error: BaseException) -> NoReturn:
+    """End the query with the error's own words, by whatever this Multicorn offers for it."""
+    if not isinstance(error, FdwError):
+        error = unexpected(error)
+    if hasattr(utils, "MulticornException"):
+        utils.log_to_postgres(error.message, ERROR, hint=error.hint, detail=error.detail)
+    # Multicorn 1.4 would leave Python by a jump that spoils the interpreter; of an exception it
+    # prints the class name as message and the text as detail.
+    lines = [part for part in (error.detail, error.hint and f"Hint: {error.hint}") if part]
+    raise type(error.message, (Exception,), {})("\n".join(lines)) from None
+
+
+def unexpected(error: BaseException) -> FdwError:
+    """An error that is a defect of ours: its place, not its text, which may hold a secret."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = "unknown"
+    if place is not None:
+        where = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}"
+    return FdwError(
+        f"unexpected {type(error).__name__} at {where}",
+        hint="This is a defect of cloudtrail_fdw; please report it with this message.",
+        sqlstate="XX000",
+    )
+
+
+class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
+    """One foreign table in one backend; all state of a scan lives in its iterator."""
+
+    def __init__(self, options: Mapping[str, str], columns: Mapping[str, Any]) -> None:
+        """Find the table that ``table_name`` means."""
+        super().__init__(options, columns)
+        self.options = dict(options)
+        self.layout = tuple(columns)
+        self.session: tuple[Optional[str], ...] = ()
+        self.settings: Optional[Settings] = None
+        self.table = guarded(find_table, self.options, self.layout)
+
+    def request(
+        self, quals: Iterable[Qual], columns: Iterable[str], explain: bool
+    ) -> tuple[Any, Settings]:
+        """What the table plans for these quals, and the settings in force now."""
+        session = tuple(interrupts.setting(name) for name in SESSION_SETTINGS)
+        if self.settings is None or session != self.session:
+            self.settings = read_settings(self.options, dict(zip(SESSION_SETTINGS, session)).get)
+            self.session = session
+        style = interrupts.setting("DateStyle") or "ISO, MDY"
+        bounds: Bounds = read_quals(quals, self.table.column, style, explain)
+        return self.table.plan(self.settings, bounds, frozenset(columns)), self.settings
+
+    def execute(
+        self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object = None, **_: object
+    ) -> Iterator[Sequence[object]]:
+        """The rows, each with a value for every column of the foreign table."""
+        try:
+            request, settings = self.request(quals, columns, explain=False)
+            yield from self.table.scan(request, settings, self.layout)
+        except Exception as error:  # noqa: BLE001 - whatever it is, PostgreSQL must hear it
+            report(error)
+
+    def explain(
+        self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object = None,
+        verbose: bool = False, **_: object,
+    ) -> list[str]:  # fmt: skip
+        """The request, one label a line."""
+        request, _settings = guarded(self.request, quals, columns, True)
+        return str(request).split("\n")
+
+    def get_rel_size(self, quals: Sequence[Qual], columns: Iterable[str]) -> tuple[int, int]:
+        """The planner's estimate of rows and of their width in bytes."""
+        request, _settings = guarded(self.request, quals, columns, True)
+        return guarded(self.table.rows, request), self.table.width
+
+    def get_path_keys(self) -> list[tuple[tuple[str, ...], int]]:
+        """A look-up by key gives one row."""
+        return [((self.table.key,), 1)] if self.table.key in self.layout else []
+
+    def end_scan(self) -> None:
+        """Nothing: an iterator lets go of what it holds when it is closed."""
+
+    def rollback(self) -> None:
+        """After an error elsewhere no iterator is closed: end their threads here."""
+        interrupts.stop_scans()
+
+    def sub_rollback(self, level: int) -> None:
+        """As rollback, for the scans that the savepoint saw begin."""
+        interrupts.stop_scans(level)
+
+    @classmethod
+    def import_schema(
+        cls, schema: str, srv_options: Mapping[str, str], options: Mapping[str, str],
+        restriction_type: Optional[str], restricts: Sequence[str],
+    ) -> list[Any]:  # fmt: skip
+        """IMPORT FOREIGN SCHEMA cloudtrail: all tables, or those of LIMIT TO or not of EXCEPT."""
+        if schema != REMOTE_SCHEMA:
+            report(FdwError(f'there is no remote schema "{schema}"',
+                            hint=f"IMPORT FOREIGN SCHEMA {REMOTE_SCHEMA} …",
+                            sqlstate="HV00Q"))  # fmt: skip
+        chosen = guarded(tables)
+        kept = {
+            "limit": [name for name in chosen if name in restricts],
+            "except": [name for name in chosen if name not in restricts],
+        }.get(restriction_type or "", list(chosen))
+        return [
+            TableDefinition(
+                name,
+                columns=[ColumnDefinition(c.name, type_name=c.type) for c in chosen[name].columns],
+                options={"table_name": name},
+            )
+            for name in kept
+        ]
+
+
+def find_table(options: Mapping[str, str], layout: Sequence[str]) -> Table:
+    """The declared table, all of whose asked columns exist."""
+    name = options.get("table_name", "")
+    found = tables().get(name)
+    if found is None:
+        raise FdwError(
+            f'option table_name names no table: "{name}"',
+            hint=f"The tables are {', '.join(tables())}.",
+            sqlstate="HV00R",
+        )
+    unknown = [column for column in layout if column not in found.column]
+    if unknown:
+        raise FdwError(
+            f'{name} has no column "{unknown[0]}"',
+            hint="Run cloudtrail-fdw install again, or IMPORT FOREIGN SCHEMA cloudtrail.",
+            sqlstate="HV005",
+        )
+    return found
+
+
+def guarded(function: Any, *arguments: Any) -> Any:
+    """``function(*arguments)``, its errors reported to PostgreSQL."""
+    try:
+        return function(*arguments)
+    except Exception as error:  # noqa: BLE001 - whatever it is, PostgreSQL must hear it
+        report(error)

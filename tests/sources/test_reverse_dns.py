@@ -1,0 +1,221 @@
+"""Names by reverse DNS, from a real name server on the loopback address."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from cloudtrail_fdw import interrupts
+from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.options import Settings, read_settings
+from cloudtrail_fdw.sandbox.dns_server import Zone, serving
+from cloudtrail_fdw.sources import reverse_dns
+from cloudtrail_fdw.sources.reverse_dns import Answer, resolve
+
+HOSTILE = 'a\nb\x00"<script>. ${x}\x1b[31m\xff.example'
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[Zone, int]]:
+    """A zone and its port; the server lives on a thread, as long as the tests of this file."""
+    zone = Zone()
+    started: Queue[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = Queue()
+
+    async def run() -> None:
+        over = asyncio.Event()
+        async with serving(zone) as port:
+            started.put((asyncio.get_running_loop(), over, port))
+            await over.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    loop, over, port = started.get(timeout=10)
+    yield zone, port
+    loop.call_soon_threadsafe(over.set)
+    thread.join()
+
+
+@pytest.fixture
+def zone(server: tuple[Zone, int]) -> Zone:
+    """The zone as it was at first, and nothing remembered of it."""
+    fresh = Zone()
+    vars(server[0]).update(vars(fresh))
+    reverse_dns.CACHE.clear()
+    return server[0]
+
+
+@pytest.fixture
+def settings(server: tuple[Zone, int]) -> Settings:
+    return read_settings({"dns_servers": f"127.0.0.1:{server[1]}", "dns_timeout": "600 ms"})
+
+
+def test_one_name_several_names_and_none(zone: Zone, settings: Settings):
+    answers = resolve(["54.240.200.68", "82.102.17.180", "2600:1f18:243:a800::1", "9.9.9.9",
+                       "::ffff:54.240.200.68"], settings)  # fmt: skip
+    tokyo = "server-54-240-200-68.nrt12.r.cloudfront.net"
+    several = ("no-rdns.example.org", "vpn-180.example.org")
+    assert answers == {
+        "54.240.200.68": Answer(tokyo, (tokyo,), "found"),
+        "82.102.17.180": Answer(several[0], several, "found"),
+        "2600:1f18:243:a800::1": Answer(
+            "ec2-ipv6.us-east-1.example.com", ("ec2-ipv6.us-east-1.example.com",), "found"
+        ),
+        "9.9.9.9": Answer(None, (), "none"),
+        "::ffff:54.240.200.68": Answer(tokyo, (tokyo,), "found"),
+    }
+    assert zone.queries == {"PTR": 4}
+
+
+def test_what_is_no_public_address_is_never_sent_out(zone: Zone, settings: Settings):
+    texts = ["10.0.0.1", "192.168.1.1", "127.0.0.1", "169.254.169.254", "fd00::1", "::1",
+             "100.64.0.1", "192.0.2.1", "224.0.0.1", "240.0.0.1", "::ffff:10.0.0.1",
+             "2002:a00:1::", "AWS Internal", "ec2.amazonaws.com", "a.example", "", "x"]  # fmt: skip
+    answers = resolve(texts, settings)
+    assert {"not_requested"} == {answer.status for answer in answers.values()}
+    assert list(answers) == texts
+    assert not zone.queries
+
+
+def test_a_name_is_confirmed_only_when_it_leads_back(zone: Zone, settings: Settings):
+    zone.change({"names": {"2600:1f18::7": ["v6.example.com"]}})
+    answers = resolve(["3.141.213.252", "157.230.162.15", "2600:1f18::7", "9.9.9.9"],
+                      settings, confirm=True)  # fmt: skip
+    assert [answer.status for answer in answers.values()] == [
+        "confirmed", "found", "confirmed", "none",
+    ]  # fmt: skip
+    assert zone.queries == {"PTR": 4, "A": 2, "AAAA": 1}
+
+
+def test_answers_are_remembered_good_ones_bad_ones_and_none(zone: Zone, settings: Settings):
+    zone.change({"silent": ["8.8.8.8"], "servfail": ["8.8.4.4"]})
+    texts = ["54.240.200.68", "9.9.9.9", "8.8.8.8", "8.8.4.4"]
+    first = resolve(texts, settings)
+    assert [answer.status for answer in first.values()] == ["found", "none", "timeout", "error"]
+    asked = zone.queries.total() if sys.version_info >= (3, 10) else sum(zone.queries.values())
+    assert resolve(texts, settings) == first
+    assert asked == sum(zone.queries.values())
+    keeps = {answer.status: expiry - time.monotonic()
+             for expiry, answer in reverse_dns.CACHE.values()}  # fmt: skip
+    assert 50 < keeps["found"] <= 60  # the TTL
+    assert 290 < keeps["none"] <= 300
+    assert 20 < keeps["timeout"] <= 30
+    assert 20 < keeps["error"] <= 30
+
+
+def test_what_is_remembered_expires_and_is_bounded(
+    zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reverse_dns, "CACHED", 2)
+    monkeypatch.setattr(reverse_dns, "KEEP_NONE", 0.0)
+    resolve(["9.9.9.9"], settings)
+    resolve(["9.9.9.9"], settings)
+    assert zone.queries == {"PTR": 2}
+    resolve(["54.240.200.68", "82.102.17.180", "3.141.213.252"], settings)
+    assert len(reverse_dns.CACHE) == 2
+
+
+def test_a_silent_server_costs_no_more_than_the_deadline(zone: Zone, settings: Settings):
+    texts = [f"8.8.{third}.{fourth}" for third in range(8) for fourth in range(100)]
+    zone.change({"silent": texts})
+    started = time.monotonic()
+    answers = resolve(["54.240.200.68", *texts], settings)
+    assert time.monotonic() - started < 1.2
+    assert answers["54.240.200.68"].status == "found"
+    assert {"timeout"} == {answers[text].status for text in texts}
+
+
+def test_many_addresses_are_asked_at_once(zone: Zone, settings: Settings):
+    texts = [f"8.8.{third}.{fourth}" for third in range(2) for fourth in range(100)]
+    zone.change({"names": {text: [f"h{text}.example"] for text in texts}, "latency_ms": 30})
+    started = time.monotonic()
+    answers = resolve(texts, settings)
+    assert time.monotonic() - started < 0.59  # one after the other: 6 s
+    assert {"found"} == {answer.status for answer in answers.values()}
+
+
+def test_a_cancel_ends_the_wait_and_leaves_nothing_behind(zone: Zone, settings: Settings):
+    zone.change({"silent": ["8.8.8.8"]})
+    patient = read_settings({"dns_servers": settings.dns_servers, "dns_timeout": "20 s"})
+    timer = threading.Timer(0.2, setattr, (interrupts.CANCEL, "value", 1))
+    timer.start()
+    started = time.monotonic()
+    try:
+        with pytest.raises(FdwError) as caught:
+            resolve(["8.8.8.8"], patient)
+    finally:
+        timer.join()
+        interrupts.CANCEL.value = 0
+    assert time.monotonic() - started < 0.7
+    assert caught.value.sqlstate == "57014"
+    assert not reverse_dns.CACHE
+    assert resolve(["54.240.200.68"], patient)["54.240.200.68"].status == "found"
+
+
+def test_hostile_names_are_made_printable_and_short(zone: Zone, settings: Settings):
+    zone.change({"names": {"8.8.8.8": [HOSTILE, ".".join(["x" * 63] * 3 + ["y" * 57])]}})
+    answer = resolve(["8.8.8.8"], settings)["8.8.8.8"]
+    assert answer.status == "found"
+    assert len(answer.names) == 2
+    for name in answer.names:
+        assert name.isascii()
+        assert name.isprintable()
+        assert " " not in name
+        assert 0 < len(name) <= 255
+        assert not name.endswith(".")
+    assert reverse_dns.safe_name("a\u202e\x00b c.") == r"a\u202e\x00b\x20c"
+    assert len(reverse_dns.safe_name("\x00" * 400)) == 255
+
+
+def test_threads_of_the_library_receive_no_signal(zone: Zone, settings: Settings):
+    resolve(["54.240.200.68"], settings)
+    helper = [thread for thread in threading.enumerate() if thread.daemon]
+    masks = {
+        line.split()[1]
+        for thread in helper
+        for line in Path(f"/proc/self/task/{thread.native_id}/status").read_text().splitlines()
+        if line.startswith("SigBlk")
+    }
+    assert masks
+    # all but SIGKILL, SIGSTOP and the two that the C library keeps for itself
+    assert {"fffffffe7ffbfeff"} == masks
+
+
+@pytest.mark.parametrize("servers", ["ns.example.com", "127.0.0.1:port", "127.0.0.1;x"])
+def test_a_bad_server_list_is_an_error(servers: str):
+    with pytest.raises(FdwError, match="option dns_servers") as caught:
+        resolve(["8.8.8.8"], read_settings({"dns_servers": servers}))
+    assert "192.0.2.53" in str(caught.value.hint)
+
+
+def test_a_port_where_nobody_listens_is_an_answer(settings: Settings):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    closed = read_settings({"dns_servers": f"127.0.0.1:{port}", "dns_timeout": "500 ms"})
+    assert resolve(["8.8.8.8"], closed)["8.8.8.8"].status in ("error", "timeout")
+
+
+def test_without_pycares_each_call_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "pycares", None)
+    settings = read_settings({"dns_servers": "127.0.0.1:1"})
+    for _ in range(2):
+        with pytest.raises(FdwError, match="needs the Python package pycares") as caught:
+            resolve(["8.8.8.8"], settings)
+        assert "-m pip install 'pycares>=5'" in str(caught.value.hint)
+
+
+def test_pointer_names_are_those_of_the_standard_library(zone: Zone, settings: Settings):
+    for text in ("54.240.200.68", "2600:1f18:243:a800::1"):
+        address: Any = ipaddress.ip_address(text)
+        found = reverse_dns.pointer_name(reverse_dns.classify(text))
+        assert address.reverse_pointer == found

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from cloudtrail_fdw.declare import Column
+from cloudtrail_fdw.tables.cloudtrail_event import COLUMNS
+from servers import REAL, SHAPES, Sandbox, start
+
+Db = psycopg.Connection[tuple[Any, ...]]
+# What PostgreSQL's own operators extract from the message, by type of column.
+EXTRACT = {
+    # what is no string is its JSON as written, which is what the type json keeps
+    "text": "CASE jsonb_typeof(message::jsonb #> '{{{path}}}') WHEN 'string'"
+    " THEN message::jsonb #>> '{{{path}}}' ELSE message::json #>> '{{{path}}}' END",
+    "jsonb": "nullif(message::jsonb #> '{{{path}}}', 'null')",
+    "boolean": "CASE WHEN message::jsonb #>> '{{{path}}}' IN ('true', 'false')"
+    " THEN (message::jsonb #>> '{{{path}}}')::boolean END",
+}
+EXTRACTED = [column for column in COLUMNS if column.path and column.type in EXTRACT]
+
+
+def lines(path: Path) -> list[str]:
+    """The file's events as the log has them."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as file:
+        data: bytes = file.read()
+    return data.decode().removesuffix("\n").split("\n")
+
+
+@pytest.fixture(scope="module", params=["shapes", "real"])
+def events(request: pytest.FixtureRequest, kind: str) -> Iterator[tuple[Sandbox, list[str]]]:
+    """Sandboxes of hand-written records and, where they are at hand, of real ones."""
+    if request.param == "shapes":
+        yield request.getfixturevalue("sandbox"), lines(SHAPES)
+    elif REAL.exists():
+        for sandbox in start(kind, "real", "--events", str(REAL)):
+            yield sandbox, lines(REAL)
+    else:
+        yield request.getfixturevalue("sample"), []
+
+
+def compare(column: Column, expected: str) -> str:
+    """A query that counts the rows whose column differs from what PostgreSQL extracts."""
+    return (
+        f"SELECT count(*) FILTER (WHERE {column.name} IS DISTINCT FROM {expected})"
+        f", min({column.name}::text) FILTER (WHERE {column.name} IS DISTINCT FROM {expected})"
+    )
+
+
+def test_every_event_is_one_row(events: tuple[Sandbox, list[str]]) -> None:
+    sandbox, messages = events
+    with sandbox.connect() as db:
+        found = [row[0] for row in db.execute("SELECT message FROM cloudtrail_event")]
+        assert db.execute("SELECT count(*) FROM cloudtrail_event").fetchone() == (len(found),)
+    if messages:
+        assert sorted(found) == sorted(m.replace("\0", "\ufffd") for m in messages)
+
+
+def test_every_field_is_what_postgresql_extracts(events: tuple[Sandbox, list[str]]) -> None:
+    sandbox, _messages = events
+    with sandbox.connect() as db:
+        db.execute("CREATE TEMP TABLE copy AS SELECT * FROM cloudtrail_event")
+        # jsonb itself cannot read what holds NUL, lone surrogates or endless numbers
+        db.execute(
+            "DELETE FROM copy WHERE jsonb_typeof(try_jsonb(message)) IS DISTINCT FROM 'object'"
+        )
+        db.execute("DELETE FROM copy WHERE cloudtrail_event IS NULL")  # nested too deeply
+        kept = db.execute("SELECT count(*) FROM copy").fetchone()
+        assert kept is not None
+        assert kept[0] > 50
+        for column in EXTRACTED:
+            expected = EXTRACT[column.type].format(path=",".join(column.path))
+            differing = db.execute(f"{compare(column, expected)} FROM copy").fetchone()
+            assert differing == (0, None), column.name
+        assert db.execute(
+            "SELECT count(*) FROM copy WHERE cloudtrail_event IS DISTINCT FROM message::jsonb"
+        ).fetchone() == (0,)
+
+
+def test_event_time_is_the_records_or_the_delivery(events: tuple[Sandbox, list[str]]) -> None:
+    sandbox, _messages = events
+    with sandbox.connect() as db:
+        db.execute("SET TimeZone = 'UTC'")
+        rows = db.execute(
+            "SELECT event_time, timestamp, cloudtrail_event ->> 'eventTime' FROM cloudtrail_event"
+        ).fetchall()
+    for event_time, delivered, written in rows:
+        assert event_time is not None
+        if re.fullmatch(r"\d{4}-(?!02-30)\d\d-\d\dT\d\d:\d\d:\d\dZ", written or ""):
+            assert event_time.isoformat()[:19] == written[:19]
+        elif not re.match(r"\d{4}-?\d\d-?(?!30)", written or ""):
+            assert event_time == delivered
+
+
+MALFORMED = "parse_error IS NOT NULL AND cloudtrail_event IS NULL"
+
+
+def test_what_is_no_record_keeps_its_text_and_says_why(db: Db) -> None:
+    rows = db.execute(
+        f"SELECT message, parse_error, event_name, event_time = timestamp"
+        f" FROM cloudtrail_event WHERE {MALFORMED} ORDER BY message"
+    ).fetchall()
+    found = {message[:20] for message, *_ in rows}
+    assert {"", "17", "null", "[1,2]", "START RequestId: not", "raw \ufffd nul"} <= found
+    assert all(fault and name is None and fallback for _m, fault, name, fallback in rows)
+
+
+def test_addresses_become_inet_or_null(db: Db) -> None:
+    rows = db.execute(
+        "SELECT source_ip_address, host(source_ip), source_address_class FROM cloudtrail_event"
+    ).fetchall()
+    found = {address: (ip, kind) for address, ip, kind in rows}
+    assert found["203.0.113.9"] == ("203.0.113.9", "documentation")
+    assert found["253.252.51.07"][0] == "253.252.51.7"
+    assert found["2600:1f18::1"] == ("2600:1f18::1", "public")
+    assert found["ec2.amazonaws.com"] == (None, "aws_service")
+    assert found["AWS Internal"] == (None, "aws_internal")
+    assert found["192.0.2.0/24"][0] is None
+    assert found["81.2.69.142, 192.168.10.10"][0] is None
+    assert found[None] == (None, None)
+
+
+def test_whole_rows_are_whole(db: Db) -> None:
+    direct = db.execute(
+        "SELECT log_event_id, message, event_name, user_arn FROM cloudtrail_event ORDER BY 1"
+    ).fetchall()
+    through_row = db.execute(
+        "SELECT (e).log_event_id, (e).message, (e).event_name, (e).user_arn"
+        " FROM (SELECT e FROM cloudtrail_event e) s ORDER BY 1"
+    ).fetchall()
+    assert direct == through_row
+    names = db.execute(
+        "SELECT row_to_json(e) ->> 'message' FROM cloudtrail_event e WHERE event_name = 'LastEvent'"
+    ).fetchall()
+    assert len(names) == 1
+    assert names[0][0] is not None

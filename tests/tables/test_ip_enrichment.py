@@ -1,0 +1,196 @@
+"""ip_enrichment: exactly one row for each value, all columns filled, DNS only when asked."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudtrail_fdw.bounds import Bounds, In
+from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.options import Settings, read_settings
+from cloudtrail_fdw.sources import dns_channel
+from cloudtrail_fdw.sources.data_files import SAMPLES
+from cloudtrail_fdw.tables import ip_enrichment
+from cloudtrail_fdw.tables.ip_enrichment import COLUMNS, TABLE, Request, plan, rows, scan
+
+ALL = [column.name for column in COLUMNS]
+SAMPLE = "bundled sample of DBIP-City-Lite 2026-09-01"
+DATE = "2026-08-22T15:17:05Z"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The bundled samples, whatever this machine has."""
+    return read_settings(
+        {
+            "geo_database": str(shutil.copy(SAMPLES / "geolocation-sample.mmdb", tmp_path)),
+            "asn_database": str(SAMPLES / "asn-sample.mmdb"),
+            "ip_ranges": str(SAMPLES / "ip-ranges-sample.json"),
+        }
+    )
+
+
+def ask(settings: Settings, *values: str, layout: Any = ALL) -> list[Any]:
+    return list(scan(Request(values, False, False), settings, layout))
+
+
+def test_columns_are_the_designs_in_its_order():
+    assert TABLE.key == "ip"
+    assert ALL == [
+        "ip",
+        "address",
+        "ip_version",
+        "address_class",
+        "continent_code",
+        "continent_name",
+        "country_code",
+        "country_name",
+        "region_code",
+        "region_name",
+        "city",
+        "postal_code",
+        "latitude",
+        "longitude",
+        "time_zone",
+        "accuracy_radius_km",
+        "asn",
+        "as_organization",
+        "geo_database",
+        "is_aws",
+        "aws_range_class",
+        "aws_customer_usable",
+        "aws_services",
+        "aws_region",
+        "aws_network_border_group",
+        "aws_prefix",
+        "aws_ranges_date",
+        "reverse_dns",
+        "reverse_dns_status",
+        "reverse_dns_names",
+    ]
+
+
+def test_rows_of_an_address_of_each_kind(settings: Settings):
+    found = ask(settings, "3.141.213.252", "54.240.200.68", "104.53.216.85", "AWS Internal")
+    unasked = (None, "not_requested", None)
+    assert found == [
+        ("3.141.213.252", "3.141.213.252", 4, "public", "NA", "North America", "US",
+         "United States", None, "Ohio", "Dublin", None, 40.0992, -83.1141, None, None, 16509,
+         "Amazon.com, Inc.", SAMPLE, True, "ec2", True, "{EC2}", "us-east-2", "us-east-2",
+         "3.136.0.0/13", DATE, *unasked),
+        ("54.240.200.68", "54.240.200.68", 4, "public", "AS", "Asia", "JP", "Japan", None,
+         "Tokyo", "Shibuya City", None, 35.6764, 139.65, None, None, 16509, "Amazon.com, Inc.",
+         SAMPLE, True, "infrastructure", False, "{}", "ap-northeast-1", "ap-northeast-1",
+         "54.240.200.0/24", DATE, *unasked),
+        ("104.53.216.85", "104.53.216.85", 4, "public", "NA", "North America", "US",
+         "United States", None, "California", "Berkeley", None, 37.8637, -122.268, None, None,
+         7018, "AT&T Enterprises, LLC", SAMPLE, *(None,) * 8, *unasked),
+        ("AWS Internal", None, None, "aws_internal", *(None,) * 23, *unasked),
+    ]  # fmt: skip
+
+
+@given(st.lists(st.text(), unique=True, max_size=20))
+def test_any_text_gives_one_row_that_echoes_it(texts: list[str]):
+    samples = read_settings({"geo_database": str(SAMPLES / "geolocation-sample.mmdb"),
+                             "asn_database": str(SAMPLES / "asn-sample.mmdb"),
+                             "ip_ranges": str(SAMPLES / "ip-ranges-sample.json")})  # fmt: skip
+    found = ask(samples, *texts)
+    assert texts == [row[0] for row in found]
+    assert all(len(row) == len(ALL) for row in found)
+    assert all(isinstance(value, (str, int, float, type(None))) for row in found for value in row)
+
+
+def test_rows_have_the_order_of_the_layout(settings: Settings):
+    layout = ["city", "ip"]
+    assert ask(settings, "82.102.17.180", layout=layout) == [("Madrid", "82.102.17.180")]
+    assert ask(settings, "82.102.17.180", layout=["city"]) == [("Madrid",)]
+    assert ask(settings, "82.102.17.180", layout=[]) == [()]
+
+
+def test_the_request_says_what_explain_prints_and_what_it_costs(settings: Settings):
+    keyed = plan(settings, Bounds({"ip": (In(("1.1.1.1", "9.9.9.9")),)}), frozenset({"ip", "city"}))
+    assert (str(keyed), rows(keyed)) == ("Addresses: 2\nReverse DNS: not asked", 2)
+    joined = plan(settings, Bounds({}, ("ip",)), frozenset({"reverse_dns"}))
+    assert str(joined) == "Addresses: from the join or parameter\nReverse DNS: asked"
+    assert rows(joined) == 1
+    unkeyed = plan(settings, Bounds({}), frozenset())
+    assert str(unkeyed) == "Addresses: not given\nReverse DNS: not asked"
+    assert rows(unkeyed) > 1_000_000
+    nothing = plan(settings, Bounds({"ip": (In(("a",)), In(("b",)))}), frozenset())
+    assert list(scan(nothing, settings, ALL)) == []
+
+
+def test_without_addresses_it_is_an_error_that_says_what_to_write(settings: Settings):
+    with pytest.raises(FdwError, match="answers for given addresses only") as caught:
+        scan(plan(settings, Bounds({}), frozenset()), settings, ALL)
+    assert "ON i.ip = e.source_ip_address" in str(caught.value.hint)
+
+
+def test_names_are_asked_for_only_with_their_columns_and_only_when_allowed(tmp_path: Path):
+    allowed = read_settings({})
+    refused = read_settings({"network_enrichment": "off"})
+    for column in ("reverse_dns", "reverse_dns_status", "reverse_dns_names"):
+        wanted = frozenset({"ip", column})
+        assert plan(allowed, Bounds({}), wanted).reverse_dns
+        assert not plan(refused, Bounds({}), wanted).reverse_dns
+    assert not plan(allowed, Bounds({}), frozenset(ALL[:-3])).reverse_dns
+
+
+def test_names_fill_their_columns(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    odd = ('a"b', "c\\d", "NULL", "e,f")
+    answers = {"3.141.213.252": ip_enrichment.Answer("a", odd, "found"),
+               "10.0.0.1": ip_enrichment.Answer(None, (), "not_requested")}  # fmt: skip
+    monkeypatch.setattr(ip_enrichment, "resolve", lambda addresses, settings: answers)
+    found = list(scan(Request(tuple(answers), False, True), settings, ["ip", *ALL[-3:]]))
+    assert found == [
+        ("3.141.213.252", "a", "found", r'{"a\"b","c\\d","NULL","e,f"}'),
+        ("10.0.0.1", None, "not_requested", None),
+    ]
+    assert ask(settings, "3.141.213.252")[0][-3:] == (None, "not_requested", None)
+
+
+def test_no_name_server_is_touched_without_their_columns(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    def never(*_: object) -> None:
+        raise AssertionError("a channel was opened")
+
+    monkeypatch.setattr(dns_channel, "Channel", never)
+    assert ask(settings, "8.8.8.8")[0][-2] == "not_requested"
+
+
+def test_a_replaced_file_changes_rows_that_were_cached(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ip_enrichment, "PATIENCE", 0.0)
+    layout = ["as_organization", "city"]
+    assert ask(settings, "82.102.17.180", layout=layout) == [("M247 Europe SRL", "Madrid")]
+    shutil.copy(SAMPLES / "asn-sample.mmdb", tmp_path / "new")
+    (tmp_path / "new").replace(settings.geo_database)
+    assert ask(settings, "82.102.17.180", layout=layout) == [("M247 Europe SRL", None)]
+
+
+def test_a_file_that_shrank_in_place_is_noticed_before_it_is_touched(settings: Settings):
+    ask(settings, "82.102.17.180")
+    Path(settings.geo_database).write_bytes(b"")
+    with pytest.raises(FdwError, match="cannot read"):
+        ask(settings, "104.53.216.85")
+
+
+def test_cached_rows_are_bounded(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ip_enrichment, "CACHED", 3)
+    for number in range(10):
+        assert ask(settings, f"9.9.9.{number}", layout=["ip"]) == [(f"9.9.9.{number}",)]
+    assert len(ip_enrichment.known(settings, 0.0).rows) == 3
+
+
+def test_a_broken_file_is_an_error_twice(settings: Settings):
+    Path(settings.geo_database).write_bytes(b"no database")
+    for _ in range(2):
+        with pytest.raises(FdwError, match="cannot read"):
+            ask(settings, "8.8.8.8")

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from cloudtrail_fdw.bounds import (
+    Between,
+    Bounds,
+    In,
+    Is,
+    IsNull,
+    NotIn,
+    NotNull,
+    Predicate,
+    Prefix,
+    like_prefix,
+    read_quals,
+)
+from cloudtrail_fdw.declare import Column
+
+COLUMNS = {
+    "t": Column("t", "timestamp with time zone", "A time."),
+    "s": Column("s", "text", "A text."),
+    "b": Column("b", "boolean", "A flag."),
+    "j": Column("j", "jsonb", "A document."),
+}
+ANY, ALL = True, False
+
+
+@dataclass
+class Qual:
+    """Multicorn's, of which only these three attributes are read."""
+
+    field_name: str
+    operator: object
+    value: object
+
+
+def read(*quals: Qual, explain: bool = False) -> Bounds:
+    return read_quals(quals, COLUMNS, "ISO, MDY", explain)
+
+
+@pytest.mark.parametrize(
+    ("qual", "predicate"),
+    [
+        (Qual("s", "=", "a"), In(("a",))),
+        (Qual("s", "=", "?"), In(("?",))),
+        (Qual("s", ("=", ANY), ["b", "a", None, "a"]), In(("a", "b"))),
+        (Qual("s", "<>", "a"), NotIn(("a",))),
+        (Qual("s", ("<>", ALL), ["b", "a"]), NotIn(("a", "b"))),
+        (Qual("s", ("<>", ALL), ["a", None]), In(())),
+        (Qual("s", "=", None), IsNull()),
+        (Qual("s", "<>", None), NotNull()),
+        (Qual("s", "~~", "Desc%"), Prefix("Desc")),
+        (Qual("b", "=", "t"), Is(value=True)),
+        (Qual("b", "<>", "t"), Is(value=False)),
+        (Qual("b", "IS", "f"), Is(value=False)),
+    ],
+)
+def test_proven_quals_become_predicates(qual: Qual, predicate: Predicate) -> None:
+    assert read(qual).of(qual.field_name) == (predicate,)
+
+
+@pytest.mark.parametrize(
+    "qual",
+    [
+        Qual("s", ("<>", ANY), ["a", "b"]),  # <> ANY keeps almost everything
+        Qual("s", ("=", ALL), ["a", "b"]),
+        Qual("s", ("=", ANY), "{a,$1}"),  # a generic plan's list arrives as text
+        Qual("s", ("=", ANY), [1, "a"]),
+        Qual("s", "=", 5),
+        Qual("s", ">", "a"),
+        Qual("s", "~~*", "Desc%"),
+        Qual("s", "~", "^Desc"),
+        Qual("s", "~~", "%scribe"),
+        Qual("b", "IS NOT", "t"),  # lets NULL through
+        Qual("b", "=", None),
+        Qual("b", ("=", ANY), ["t"]),
+        Qual("j", "=", "{}"),
+        Qual("t", "<>", "2026-11-21 12:00:00+00"),
+        Qual("t", (">", ANY), ["2026-11-21 12:00:00+00"]),
+        Qual("t", ">", "2000-01-01 00:00:00.0098+00"),
+        Qual("no_such_column", "=", "a"),
+    ],
+)
+def test_everything_else_proves_nothing(qual: Qual) -> None:
+    assert read(qual) == Bounds({})
+
+
+def test_the_tightest_of_several_time_bounds_counts() -> None:
+    bounds = read(
+        Qual("t", ">=", "2026-11-21 10:00:00+00"),
+        Qual("t", ">", "2026-11-21 11:00:00+00"),
+        Qual("t", "<", "2026-11-21 13:00:00+00"),
+        Qual("t", "<=", "2026-11-21 12:00:00.5+00"),
+    )
+    eleven = 1_795_258_800_000_000
+    assert bounds.between("t") == Between(eleven, eleven + 3_600_500_000)
+    assert bounds.between("s") == Between(None, None)
+
+
+def test_lists_on_one_column_intersect() -> None:
+    bounds = read(Qual("s", ("=", ANY), ["a", "b"]), Qual("s", ("=", ANY), ["b", "c"]))
+    assert bounds.values("s") == ("b",)
+    assert read(Qual("s", "=", "a"), Qual("s", "=", "b")).values("s") == ()
+    assert read().values("s") is None
+
+
+def test_explain_names_the_columns_bound_at_run_time() -> None:
+    bounds = read(
+        Qual("s", "=", "?"),
+        Qual("t", ">", "2000-01-01 00:00:00+00"),
+        Qual("b", "=", "t"),
+        explain=True,
+    )
+    assert bounds.runtime == ("t", "s")
+    assert bounds.predicates == {"b": (Is(value=True),)}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "prefix"),
+    [
+        ("abc%", "abc"),
+        ("a_c%", "a"),
+        (r"100\%%", "100%"),
+        (r"a\_b", "a_b"),
+        ("%a", ""),
+        ("a\nb%", "a\nb"),
+        ("trailing\\", "trailing"),
+    ],
+)
+def test_the_literal_beginning_of_a_like_pattern(pattern: str, prefix: str) -> None:
+    assert like_prefix(pattern) == prefix

@@ -1,0 +1,66 @@
+"""Import arrows point one way: wrapper → tables → sources → declarations → errors."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "fdw" / "cloudtrail_fdw"
+# What the modules of each layer may import of ours.
+BASE = {"errors", "declare", "bounds", "times", "options", "interrupts"}
+ALLOWED = {
+    "errors": set(),
+    "declare": {"bounds", "options"},  # for type checkers only
+    "times": {"errors"},
+    "bounds": {"times", "declare"},
+    "options": {"errors", "declare"},
+    "interrupts": {"errors"},
+    "sources": {"sources", *BASE},
+    "tables": {"tables", "sources", *BASE},
+    "wrapper": {"tables", *BASE},
+    "render": {"tables", *BASE},
+}
+
+
+def layer(path: Path) -> str:
+    """The package or module below cloudtrail_fdw that the file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """The layers that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+            if node.module == "cloudtrail_fdw":
+                names = [f"cloudtrail_fdw.{alias.name}" for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("cloudtrail_fdw.")}
+    return found
+
+
+def test_arrows_point_one_way() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in PACKAGE.rglob("*.py")
+        for name in imported(path)
+        if layer(path) in ALLOWED and name not in ALLOWED[layer(path)]
+    ]
+    assert wrong == []
+    assert {layer(path) for path in PACKAGE.rglob("*.py")} >= set(ALLOWED)
+
+
+def test_only_the_wrapper_imports_multicorn() -> None:
+    importers = [
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if "multicorn" in path.read_text("utf-8")
+        and any(
+            isinstance(node, (ast.Import, ast.ImportFrom)) and "multicorn" in ast.dump(node)
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        )
+    ]
+    assert importers == ["wrapper.py"]
