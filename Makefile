@@ -29,6 +29,7 @@ format: .venv/installed-dev
 
 clean:
 	-[ ! -x $(BIN)/cloudtrail-fdw ] || $(BIN)/cloudtrail-fdw sandbox stop
+	-[ ! -x $(BIN)/cloudtrail-fdw ] || $(BIN)/cloudtrail-fdw sandbox stop --dir .runtime/demo
 	rm -rf .venv .runtime build dist fdw/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Two stamps: the demo does not wait for what only the checks need.

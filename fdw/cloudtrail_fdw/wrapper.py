@@ -131,6 +131,10 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
             report(FdwError(f'there is no remote schema "{schema}"',
                             hint=f"IMPORT FOREIGN SCHEMA {REMOTE_SCHEMA} …",
                             sqlstate="HV00Q"))  # fmt: skip
+        if options:
+            report(FdwError("IMPORT FOREIGN SCHEMA takes no options here",
+                            hint="ALTER FOREIGN TABLE … OPTIONS afterwards.",
+                            sqlstate="HV00D"))  # fmt: skip
         chosen = guarded(tables)
         kept = {
             "limit": [name for name in chosen if name in restricts],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -131,7 +130,7 @@ def test_import_foreign_schema_takes_no_options(database: psycopg.Connection[Any
     database.execute(b"SET ROLE analyst")
     for options in ("wrapper 'os.system'", "endpoint_url 'https://evil.example'",
                     "geo_database '/etc/passwd'"):  # fmt: skip
-        with suppress(psycopg.errors.FdwError):
+        with pytest.raises(psycopg.Error, match="takes no options"):
             database.execute(
                 "IMPORT FOREIGN SCHEMA cloudtrail FROM SERVER cloudtrail INTO lab "
                 f"OPTIONS ({options})".encode()

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudtrail_fdw.sandbox.local_aws.account import Quota
+
 Start = Callable[..., Any]
 ARN = "arn:aws:logs:us-east-1:123456789012:log-group:trail"
 TRAIL_ARN = "arn:aws:cloudtrail:us-east-1:123456789012:trail/sandbox"
@@ -130,21 +132,37 @@ def test_unsigned_and_wrongly_scoped_calls_are_refused(start: Start) -> None:
     )
 
 
-def test_the_quota_is_per_action_with_a_second_of_burst(start: Start) -> None:
-    sandbox = start([], "--tps", "5")
+def test_the_quota_holds_one_second_of_calls_of_each_action(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    quota = Quota(5)
+    assert [quota.take("a") for _ in range(7)] == [True] * 5 + [False] * 2
+    assert quota.take("b")
+    clock[0] += 0.4
+    assert [quota.take("a") for _ in range(3)] == [True, True, False]
+    clock[0] += 60
+    assert [quota.take("a") for _ in range(6)] == [True] * 5 + [False]
+    slow = Quota(0.5)
+    assert [slow.take("a") for _ in range(2)] == [True, False]
+    clock[0] += 2
+    assert slow.take("a")
+    assert all(Quota(0).take("a") for _ in range(1000))
+
+
+def test_calls_over_the_quota_are_throttled(start: Start) -> None:
+    sandbox = start([], "--tps", "0.01")
     logs = sandbox.client("logs")
-    for _ in range(5):
-        logs.filter_log_events(logGroupName="trail")
+    logs.filter_log_events(logGroupName="trail")
     with pytest.raises(ClientError, match="Rate exceeded") as caught:
         logs.filter_log_events(logGroupName="trail")
     assert caught.value.response["Error"]["Code"] == "ThrottlingException"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     logs.describe_log_groups()
-    time.sleep(0.25)
-    logs.filter_log_events(logGroupName="trail")
     stats = sandbox.call("stats")
     assert stats["throttles"] == 1
-    assert stats["calls"] == {"DescribeLogGroups": 1, "FilterLogEvents": 7}
+    assert stats["calls"] == {"DescribeLogGroups": 1, "FilterLogEvents": 2}
 
 
 def test_latency_is_added_to_every_call(start: Start) -> None:
