@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from cloudtrail_fdw.sandbox import cluster, lifecycle, runtime, site
 
 # The package, and a query that needs it.
