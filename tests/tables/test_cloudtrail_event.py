@@ -141,3 +141,51 @@ def test_whole_rows_are_whole(db: Db) -> None:
     ).fetchall()
     assert len(names) == 1
     assert names[0][0] is not None
+
+
+def test_a_join_neither_loses_nor_doubles_events(events: tuple[Sandbox, list[str]]) -> None:
+    sandbox, _messages = events
+    with sandbox.connect() as db:
+        counts = db.execute(
+            "SELECT (SELECT count(*) FROM cloudtrail_event),"
+            " (SELECT count(*) FROM cloudtrail_event e"
+            " LEFT JOIN ip_enrichment i ON i.ip = e.source_ip_address),"
+            " (SELECT count(source_ip_address) FROM cloudtrail_event),"
+            " (SELECT count(*) FROM cloudtrail_event e"
+            " JOIN ip_enrichment i ON i.ip = e.source_ip_address)"
+        ).fetchone()
+    assert counts is not None
+    assert counts[0] == counts[1]
+    assert counts[2] == counts[3]
+
+
+def test_what_is_pushed_down_crosses_the_wire_no_more(sandbox: Sandbox, db: Db) -> None:
+    sent = []
+    for clause in ("true", "event_name IN ('RunInstances', 'LastEvent')"):
+        sandbox.reset()
+        found = db.execute(f"SELECT count(*) FROM cloudtrail_event WHERE {clause}").fetchone()
+        sent.append((sandbox.stats()["events"], found))
+    assert sent == [(96, (96,)), (2, (2,))]
+
+
+def test_columns_of_the_log_event_itself(db: Db) -> None:
+    row = db.execute(
+        "SELECT bool_and(log_group_name = 'shapes'), bool_and(log_group_region = 'us-east-1'),"
+        " bool_and(log_group_account_id = '123456789012'), count(DISTINCT log_event_id),"
+        " bool_and(ingestion_time >= timestamp), bool_and(log_stream_name <> ''),"
+        " bool_and(filter IS NULL) FROM cloudtrail_event"
+    ).fetchone()
+    assert row == (True, True, True, 96, True, True, True)
+
+
+def test_what_is_derived_from_the_identity(db: Db) -> None:
+    rows = db.execute(
+        "SELECT DISTINCT user_type, role_session_name, user_identifier FROM cloudtrail_event"
+        " WHERE user_type IN ('AssumedRole', 'IAMUser', 'IdentityCenterUser')"
+        " AND coalesce(user_arn, '') NOT LIKE 'arn: %' ORDER BY 1"
+    ).fetchall()
+    assert rows == [
+        ("AssumedRole", "session-1", "arn:aws:sts::123456789012:assumed-role/Admin/session-1"),
+        ("IAMUser", None, "arn:aws:iam::123456789012:user/alice"),
+        ("IdentityCenterUser", None, None),
+    ]

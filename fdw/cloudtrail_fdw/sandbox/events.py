@@ -11,13 +11,17 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from cloudtrail_fdw import times
+
 SAMPLE = Path(__file__).parent / "sample" / "cloudtrail.jsonl"
 GZIP_MAGIC = b"\x1f\x8b"
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
-# facts seen in real records: ISO with Z, with a fraction, with a blank for T, without Z
-TIME = re.compile(r"(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(\.\d{1,9})?(Z?)", re.ASCII)
-QUOTED_TIME = re.compile(rf'"{TIME.pattern}"', re.ASCII)
+# times as records write them, alone in a JSON string; cloudtrail_fdw.times reads the same forms
+QUOTED_TIME = re.compile(
+    r'"(\d{4})(-?)(\d\d)(-?)(\d\d)([T ])(\d\d)(:?)(\d\d)(:?)(\d\d)'
+    r'((?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?")',
+    re.ASCII,
+)
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -71,16 +75,16 @@ def deliver(
     else of the first one that has any, or else the present. ``first_index`` is the number of
     events delivered earlier, so that equal messages get different delays.
     """
-    times: list[Optional[int]] = []
+    stamps: list[Optional[int]] = []
     for index, message in enumerate(messages, first_index):
         happened = event_time(message)
-        times.append(None if happened is None else happened + delay(message, index, late_percent))
-    known = (time for time in times if time is not None)
+        stamps.append(None if happened is None else happened + delay(message, index, late_percent))
+    known = (stamp for stamp in stamps if stamp is not None)
     place = before if before is not None else next(known, None)
     last = now() if place is None else place
     events = []
-    for time, message in zip(times, messages):
-        last = last if time is None else time
+    for stamp, message in zip(stamps, messages):
+        last = last if stamp is None else stamp
         events.append(Delivered(last, message))
     return events
 
@@ -101,24 +105,15 @@ def event_time(message: str) -> Optional[int]:
     except (ValueError, RecursionError):
         return None
     text = record.get("eventTime") if isinstance(record, dict) else None
-    match = TIME.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        return None
-    day, _, clock, fraction, _ = match.groups()
-    try:
-        moment = datetime.fromisoformat(f"{day}T{clock}+00:00")
-    except ValueError:
-        return None
-    milliseconds = (moment - EPOCH) // timedelta(milliseconds=1)
-    milliseconds += int(float(fraction or 0) * 1000)
-    return milliseconds if milliseconds >= 0 else None
+    microseconds = times.read_event_time(text) if isinstance(text, str) else None
+    return None if microseconds is None or microseconds < 0 else microseconds // 1000
 
 
 def shift(events: Sequence[Delivered], newest: int) -> list[Delivered]:
     """Move all times by the same whole seconds, so that the last delivery is at ``newest``.
 
-    Inside the messages every JSON string that is a time moves along in its own format (eventTime,
-    creationDate and so on); nothing else changes. Times in other formats stay.
+    Inside the messages every JSON string that is a time since 1970 moves along in its own format
+    (eventTime, creationDate and so on); nothing else changes. Times in other formats stay.
     """
     if not events:
         return []
@@ -133,13 +128,18 @@ def move_times(message: str, seconds: int) -> str:
     """The message with its quoted times moved."""
 
     def moved(match: re.Match[str]) -> str:
-        day, between, clock, fraction, zone = match.groups()
+        year, dash, month, dash2, day, between, hour, colon, minute, colon2, second, rest = (
+            match.groups()
+        )
+        if year < "1970":
+            return match.group()  # stands for no time at all
         try:
-            moment = datetime.fromisoformat(f"{day}T{clock}") + timedelta(seconds=seconds)
+            moment = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second}")
+            moment += timedelta(seconds=seconds)
         except (ValueError, OverflowError):
             return match.group()
-        day, clock = moment.isoformat().split("T")
-        return f'"{day}{between}{clock}{fraction or ""}{zone}"'
+        form = f'"%Y{dash}%m{dash2}%d{between}%H{colon}%M{colon2}%S'
+        return moment.strftime(form) + rest
 
     return QUOTED_TIME.sub(moved, message)
 
