@@ -46,7 +46,8 @@ ERRORS = [
     ("not-found", 'log group "shapes" does not exist', "cloudtrail_trail"),
     ("server-error", "AWS refused logs:FilterLogEvents", "try again later"),
     ("service-unavailable", "AWS refused logs:FilterLogEvents", "try again later"),
-    ("truncated-json", "AWS", ""),
+    ("truncated-json", "cannot reach AWS", "run the query again"),
+    ("html-body", "cannot reach AWS", "run the query again"),
     ("reset", "cannot reach AWS", "run the query again"),
     ("short-body", "cannot reach AWS", "run the query again"),
 ]
@@ -64,6 +65,14 @@ def test_lasting_faults_are_errors(
         assert message in text(raised.value)
         assert hint in text(raised.value)
         assert "AKID" not in text(raised.value)
+
+
+@pytest.mark.parametrize("fault", ["truncated-json", "html-body", "short-body"], indirect=True)
+@pytest.mark.parametrize("query", [COUNT, "SELECT * FROM cloudtrail_trail"])
+def test_half_an_answer_is_not_an_empty_one(db: Db, fault: str, query: str) -> None:
+    with pytest.raises(psycopg.Error) as raised:
+        db.execute(query)
+    assert "cannot reach AWS" in text(raised.value)
 
 
 TRAILS = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, Optional
 
 from cloudtrail_fdw.errors import FdwError
@@ -13,9 +14,21 @@ from cloudtrail_fdw.sources.cloudwatch_logs import LogGroup
 ACCOUNTS: dict[Settings, str] = {}
 
 
+def with_member(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The answer, if it has ``name``: botocore makes an empty one of a body that was cut off."""
+
+    def read(answer: dict[str, Any]) -> dict[str, Any]:
+        if name not in answer:
+            raise aws.BadAnswerError
+        return answer
+
+    return read
+
+
 def describe_trails(settings: Settings, stop: threading.Event) -> list[dict[str, Any]]:
     """All trails seen from this account and Region, each once, in the order of their ARNs."""
-    answer = aws.invoke(settings, "cloudtrail", "describe_trails", stop) or {}
+    read = with_member("trailList")
+    answer = aws.invoke(settings, "cloudtrail", "describe_trails", stop, read=read) or {}
     trails = {trail["TrailARN"]: trail for trail in answer.get("trailList", [])}
     return [trails[arn] for arn in sorted(trails)]
 
@@ -42,7 +55,8 @@ def trail_status(
 ) -> dict[str, Any]:
     """GetTrailStatus, asked in the trail's home Region."""
     answer = aws.invoke(settings, "cloudtrail", "get_trail_status", stop,
-                        trail.get("HomeRegion", ""), Name=trail["TrailARN"])  # fmt: skip
+                        trail.get("HomeRegion", ""), with_member("IsLogging"),
+                        Name=trail["TrailARN"])  # fmt: skip
     return dict(answer or {})
 
 
@@ -51,7 +65,8 @@ def event_selectors(
 ) -> dict[str, Any]:
     """GetEventSelectors, asked in the trail's home Region."""
     answer = aws.invoke(settings, "cloudtrail", "get_event_selectors", stop,
-                        trail.get("HomeRegion", ""), TrailName=trail["TrailARN"])  # fmt: skip
+                        trail.get("HomeRegion", ""), with_member("TrailARN"),
+                        TrailName=trail["TrailARN"])  # fmt: skip
     return dict(answer or {})
 
 
@@ -64,7 +79,8 @@ def account(settings: Settings, stop: threading.Event, required: bool) -> Option
     """The caller's account, asked of STS once; unless ``required`` a refusal is no error."""
     if settings not in ACCOUNTS:
         try:
-            answer = aws.invoke(settings, "sts", "get_caller_identity", stop)
+            read = with_member("Account")
+            answer = aws.invoke(settings, "sts", "get_caller_identity", stop, read=read)
         except FdwError:
             if required:
                 raise

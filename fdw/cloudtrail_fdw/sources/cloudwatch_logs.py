@@ -44,7 +44,7 @@ class LogEvent(msgspec.Struct, rename="camel", gc=False, frozen=True):
 class Page(msgspec.Struct, rename="camel"):
     """One answer of FilterLogEvents."""
 
-    events: list[LogEvent] = []
+    events: list[LogEvent]
     next_token: Optional[str] = None
 
 
