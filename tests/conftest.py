@@ -8,10 +8,19 @@ from typing import Any
 import psycopg
 import pytest
 
-from servers import KINDS, SHAPES, VERSIONS, Sandbox, start
+from servers import BARE, KINDS, SHAPES, VERSIONS, Sandbox, start
 
 
-@pytest.fixture(scope="session", params=KINDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run on every server; modules with WITHOUT_HANDLER_TOO also with Multicorn's own handler."""
+    if "kind" in metafunc.fixturenames:
+        kinds = list(KINDS)
+        if getattr(metafunc.module, "WITHOUT_HANDLER_TOO", False):
+            kinds += [kind + BARE for kind in KINDS]
+        metafunc.parametrize("kind", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def kind(request: pytest.FixtureRequest) -> str:
     """Which server."""
     return str(request.param)

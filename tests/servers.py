@@ -20,6 +20,7 @@ SHAPES = TESTS / "data" / "shapes.jsonl"
 # Real records that are not ours to commit; the claims made on them are made on SHAPES too.
 REAL = TESTS.parents[1] / "shared" / "data" / "cloudtrail-2900.jsonl.gz"
 KINDS = ["private", *sorted({server.kind for server in runtime.find_servers()})]
+BARE = "-without-handler"  # at the end of a kind: with Multicorn's own handler
 VERSIONS: dict[str, str] = {}
 
 
@@ -28,6 +29,11 @@ class Sandbox:
     """A running sandbox and its command line."""
 
     state: dict[str, str]
+
+    @property
+    def bare(self) -> bool:
+        """Whether Multicorn's own handler is in use."""
+        return self.state["dir"].endswith(BARE)
 
     def command(self, *arguments: str) -> str:
         """What ``cloudtrail-fdw sandbox …`` prints for this sandbox."""
@@ -77,8 +83,11 @@ def run(*arguments: str) -> str:
 def start(kind: str, name: str, *arguments: str) -> Iterator[Sandbox]:
     """A sandbox for one fixture, in a folder that PostgreSQL's user can reach."""
     folder = runtime.default_cache() / "tests" / f"{name}-{kind}"
+    chosen = ["--server", kind.replace(BARE, "")]
+    if kind.endswith(BARE):
+        chosen.append("--no-handler")
     sandbox = Sandbox(
-        json.loads(run("sandbox", "start", "--server", kind, "--dir", str(folder), *arguments))
+        json.loads(run("sandbox", "start", *chosen, "--dir", str(folder), *arguments))
     )
     VERSIONS[kind] = (
         f"PostgreSQL {sandbox.state['postgres_version']}"

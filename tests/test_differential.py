@@ -10,6 +10,7 @@ import pytest
 
 from servers import Sandbox
 
+WITHOUT_HANDLER_TOO = True
 Db = psycopg.Connection[tuple[Any, ...]]
 SESSIONS = {
     "st_johns_iso": "SET TimeZone = 'America/St_Johns'; SET DateStyle = 'ISO, MDY'",

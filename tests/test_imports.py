@@ -15,9 +15,10 @@ ALLOWED = {
     "bounds": {"times", "declare"},
     "options": {"errors", "declare"},
     "interrupts": {"errors"},
+    "handler": {"errors"},
     "sources": {"sources", *BASE},
     "tables": {"tables", "sources", *BASE},
-    "wrapper": {"tables", *BASE},
+    "wrapper": {"tables", "handler", *BASE},
     "render": {"tables", *BASE},
 }
 

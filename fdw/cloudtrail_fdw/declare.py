@@ -87,8 +87,9 @@ class Table:
     ``plan(settings, bounds, wanted)`` makes no network call and returns a frozen request;
     ``str(request)`` is what EXPLAIN prints, one ``Label: value`` a line. ``wanted`` are the
     columns the query names, a hint only. ``scan(request, settings, layout)`` yields one
-    sequence a row with a value for every name of ``layout``, in that order. ``rows(request)``
-    estimates how many. ``key`` names the column that a query must give.
+    sequence a row with a value for every name of ``layout``, in that order, and None for an
+    empty name. ``rows(request)`` estimates how many. ``key`` names the column that a query must
+    give.
     """
 
     name: str

@@ -12,6 +12,7 @@ import ctypes
 import queue
 import signal
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,10 +89,22 @@ class Scan:
         """Note the depth, so that a savepoint's rollback ends only the scans inside it."""
         self.stop = threading.Event()
         self.level = nest_level()
+        self.thread: Optional[threading.Thread] = None
         SCANS.add(self)
+
+    def end(self) -> None:
+        """Tell the scan's thread to end, and wake it from what it waits for."""
+        self.stop.set()
+        wake = WAKERS.get(self.thread) if self.thread else None
+        if wake is not None:
+            wake()
 
 
 SCANS: weakref.WeakSet[Scan] = weakref.WeakSet()
+# How to wake a thread that waits for the network.
+WAKERS: weakref.WeakKeyDictionary[threading.Thread, Callable[[], None]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def nest_level() -> int:
@@ -103,7 +116,16 @@ def stop_scans(level: int = 0) -> None:
     """Tell the threads of all scans started at ``level`` or deeper to end."""
     for scan in list(SCANS):
         if scan.level >= level:
-            scan.stop.set()
+            scan.end()
+
+
+def join_threads(seconds: float = 2.0) -> None:
+    """End all scans and wait for their threads: a library must not be left running at exit."""
+    stop_scans()
+    deadline = time.monotonic() + seconds
+    for scan in list(SCANS):
+        if scan.thread is not None:
+            scan.thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def stream(produce: Callable[[threading.Event], Iterator[T]], depth: int = 2) -> Iterator[T]:
@@ -134,7 +156,7 @@ def stream(produce: Callable[[threading.Event], Iterator[T]], depth: int = 2) ->
         except BaseException as error:  # noqa: BLE001 - raised again by the reader
             offer("error", error)
 
-    spawn(run)
+    scan.thread = spawn(run)
     try:
         while True:
             kind, item = receive(items, scan)
@@ -144,7 +166,7 @@ def stream(produce: Callable[[threading.Event], Iterator[T]], depth: int = 2) ->
                 raise item
             yield item
     finally:
-        scan.stop.set()
+        scan.end()
 
 
 def receive(source: queue.Queue[T], scan: Scan) -> T:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 from typing import Optional
 
@@ -67,6 +68,38 @@ def validator_lists(options: Iterable[Option], tables: Iterable[Table]) -> str:
         f"    secrets CONSTANT text[] := ARRAY[{secrets}];\n"
         f"    tables CONSTANT text[] := ARRAY[{names}];\n"
     )
+
+
+HANDLER_SQL = """\
+CREATE FUNCTION @extschema@.cloudtrail_fdw_handler() RETURNS fdw_handler
+AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION @extschema@.cloudtrail_fdw_handler()
+IS 'Multicorn''s handler, with what it misreads or cannot survive kept from it.';
+
+"""
+ADOPTED = (
+    "FUNCTION @extschema@.cloudtrail_fdw_validator(text[], oid)",
+    "FOREIGN DATA WRAPPER cloudtrail_fdw",
+    "FUNCTION @extschema@.try_inet(text)",
+    "FUNCTION @extschema@.try_jsonb(text)",
+)
+
+
+def extension_scripts(top: Path, new_validator: str) -> dict[Path, str]:
+    """The extension's own scripts: those of install that make no table, and the handler."""
+    version = metadata.version("cloudtrail-fdw")
+    wrapper = (top / "sql/20_wrapper.sql").read_text("utf-8")
+    functions = (top / "sql/50_functions.sql").read_text("utf-8")
+    head = '\\echo Use "CREATE EXTENSION cloudtrail_fdw" to load this file. \\quit\n\n'
+    body = "\n".join([new_validator, HANDLER_SQL + wrapper, functions])
+    adopt = "".join(f"ALTER EXTENSION cloudtrail_fdw ADD {member};\n" for member in ADOPTED)
+    name = "sql/extension/cloudtrail_fdw--{}.sql"
+    return {
+        Path(name.format(version)): head + body,
+        Path(name.format("unpackaged")): "-- What install makes without the extension is there.\n",
+        Path(name.format(f"unpackaged--{version}")): head + adopt + "\n" + body,
+    }
 
 
 def reader_grants(tables: Iterable[Table]) -> str:
@@ -162,7 +195,7 @@ def files(top: Path) -> dict[Path, str]:
             wanted[path] = between(old, marks, name, new)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-    return wanted
+    return {**wanted, **extension_scripts(top, wanted[Path("sql/10_validator.sql")])}
 
 
 def stale(top: Path) -> dict[Path, str]:

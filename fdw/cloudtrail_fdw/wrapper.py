@@ -7,6 +7,7 @@ that can fail; the tables come at first use.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from logging import ERROR
 from pathlib import Path
 from typing import Any, NoReturn, Optional
@@ -14,9 +15,10 @@ from typing import Any, NoReturn, Optional
 from multicorn import ColumnDefinition, ForeignDataWrapper, TableDefinition, utils
 
 from cloudtrail_fdw import interrupts
-from cloudtrail_fdw.bounds import Bounds, Qual, read_quals
+from cloudtrail_fdw.bounds import Qual, read_quals
 from cloudtrail_fdw.declare import Table
 from cloudtrail_fdw.errors import FdwError, missing_package
+from cloudtrail_fdw.handler import Handler, at_exit, runtime_columns
 from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
 
 SESSION_SETTINGS = tuple(f"cloudtrail_fdw.{option.name}" for option in OPTIONS if option.guc)
@@ -33,9 +35,10 @@ def tables() -> Mapping[str, Table]:
 
 
 def report(error: BaseException) -> NoReturn:
-    """End the query with the error's own words, by whatever this Multicorn offers for it."""
+    """End the query with the error's own words, by whatever handler and Multicorn offer."""
     if not isinstance(error, FdwError):
         error = unexpected(error)
+    Handler().report(error)
     if hasattr(utils, "MulticornException"):
         utils.log_to_postgres(error.message, ERROR, hint=error.hint, detail=error.detail)
     # Multicorn 1.4 would leave Python by a jump that spoils the interpreter; of an exception it
@@ -69,7 +72,9 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         self.layout = tuple(columns)
         self.session: tuple[Optional[str], ...] = ()
         self.settings: Optional[Settings] = None
-        self.table = guarded(find_table, self.options, self.layout)
+        self.table: Table = guarded(find_table, self.options, self.layout)
+        self.handler = Handler()
+        at_exit(interrupts.join_threads)
 
     def request(
         self, quals: Iterable[Qual], columns: Iterable[str], explain: bool
@@ -79,9 +84,23 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         if self.settings is None or session != self.session:
             self.settings = read_settings(self.options, dict(zip(SESSION_SETTINGS, session)).get)
             self.session = session
-        style = interrupts.setting("DateStyle") or "ISO, MDY"
-        bounds: Bounds = read_quals(quals, self.table.column, style, explain)
+        if self.handler.active:
+            bounds = read_quals(quals, self.table.column, "ISO, MDY", explain=False)
+            bounds = replace(bounds, runtime=runtime_columns(columns))
+        else:
+            style = interrupts.setting("DateStyle") or "ISO, MDY"
+            bounds = read_quals(quals, self.table.column, style, explain)
         return self.table.plan(self.settings, bounds, frozenset(columns)), self.settings
+
+    def filled(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """The layout of a row: an empty name for a column that nobody will look at.
+
+        Only the handler tells of whole-row references; without it all columns are filled.
+        """
+        if not self.handler.active:
+            return self.layout
+        wanted = frozenset(columns)
+        return tuple(name if name in wanted else "" for name in self.layout)
 
     def execute(
         self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object = None, **_: object
@@ -89,7 +108,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         """The rows, each with a value for every column of the foreign table."""
         try:
             request, settings = self.request(quals, columns, explain=False)
-            yield from self.table.scan(request, settings, self.layout)
+            yield from self.table.scan(request, settings, self.filled(columns))
         except Exception as error:  # noqa: BLE001 - whatever it is, PostgreSQL must hear it
             report(error)
 
@@ -99,12 +118,21 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
     ) -> list[str]:  # fmt: skip
         """The request, one label a line."""
         request, _settings = guarded(self.request, quals, columns, True)
-        return str(request).split("\n")
+        lines = str(request).split("\n")
+        # the handler prints these itself, with their expressions
+        own = self.handler.active
+        return [line for line in lines if not (own and line.startswith("Runtime Bounds: "))]
 
     def get_rel_size(self, quals: Sequence[Qual], columns: Iterable[str]) -> tuple[int, int]:
         """The planner's estimate of rows and of their width in bytes."""
         request, _settings = guarded(self.request, quals, columns, True)
-        return guarded(self.table.rows, request), self.table.width
+        rows = guarded(self.table.rows, request)
+        if self.table.key and self.handler.active:
+            # it forbids plans without the key, so they need not look dear; PostgreSQL takes an
+            # unknown column for one of 200 values, and so a join for one row for each key
+            self.handler.needs(self.table.key)
+            rows = min(rows, 200)
+        return rows, self.table.width
 
     def get_path_keys(self) -> list[tuple[tuple[str, ...], int]]:
         """A look-up by key gives one row."""

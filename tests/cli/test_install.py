@@ -13,7 +13,7 @@ from databases import CATALOG, declared, execute, installed, rows, run
 def test_install_makes_what_is_declared_and_answers(new_database: Any) -> None:
     dsn = new_database()
     output = installed(dsn)
-    assert "Multicorn's own handler" in output
+    assert "The extension's own handler is in use." in output
     assert declared() == set(rows(dsn, CATALOG, "cloudtrail"))
     query = "SELECT address_class FROM cloudtrail.ip_enrichment WHERE ip = '10.0.0.1'"
     assert rows(dsn, query) == [("private",)]

@@ -12,7 +12,7 @@ from psycopg import sql
 from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_schema, value
 from cloudtrail_fdw.cli.doctor_data import judge_data
 from cloudtrail_fdw.cli.finding import Finding, failed
-from cloudtrail_fdw.cli.install import SQL
+from cloudtrail_fdw.cli.install import SQL, uses_handler
 from cloudtrail_fdw.cli.table_changes import read_existing, table_changes
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.tables import TABLES
@@ -77,6 +77,9 @@ def check_objects(connection: Connection) -> Iterator[Finding]:
     else:
         yield Finding("ok", f'objects in schema "{schema}" are of this version')
     yield from check_options(connection, schema)
+    if uses_handler(connection):
+        yield Finding("ok", "the extension's own handler is in use")
+        return
     yield Finding(
         "warn", "Multicorn's own handler is in use: docs/limits.md says what can crash the server"
     )

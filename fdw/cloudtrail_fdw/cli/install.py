@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_schema, value
+from cloudtrail_fdw.cli.extension import available, extension_sql, place_extension
 from cloudtrail_fdw.cli.server_python import check_python
 from cloudtrail_fdw.cli.table_changes import table_changes
 from cloudtrail_fdw.errors import FdwError
@@ -28,11 +29,15 @@ DATA_FILES = {
 
 @dataclass(frozen=True)
 class Target:
-    """Where to install; ``options`` are the server's, an empty value takes one away."""
+    """Where to install; ``options`` are the server's, an empty value takes one away.
+
+    ``handler`` is whether to use our own around Multicorn's, where that can be had.
+    """
 
     schema: str = "cloudtrail"
     reader: str = "cloudtrail_reader"
     options: tuple[tuple[str, str], ...] = ()
+    handler: bool = True
 
 
 def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
@@ -42,8 +47,11 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
     check nothing has then changed.
     """
     with connect(dsn) as connection:
+        check_database(connection, target)
+        lacking = place_handler(connection) if target.handler else NOT_WANTED
         for statement in install_sql(connection, target):
             run(connection, statement)
+        ours = uses_handler(connection)
         where = value(connection, "SELECT pg_catalog.current_database()")
     tell(f'Installed in schema "{target.schema}" of database "{where}".')
     tell(check_python(dsn, target.schema))
@@ -51,19 +59,42 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
         f'Role "{target.reader}" may only read; to let it log in from elsewhere, give it a '
         f"password: \\password {target.reader}"
     )
+    if ours:
+        tell("The extension's own handler is in use.")
+        return
     tell(
-        "Notice: Multicorn's own handler is in use. A few statements, such as EXPLAIN of a join "
-        "through a function call, can crash the server with it: see docs/limits.md."
+        f"Notice: Multicorn's own handler is in use ({lacking or 'unknown reason'}). A few "
+        "statements, such as EXPLAIN of a join through a function call, can crash the server "
+        "with it: see docs/limits.md."
+    )
+
+
+NOT_WANTED = FdwError("--no-handler")
+
+
+def place_handler(connection: Connection) -> Optional[FdwError]:
+    """Bring the extension's files to the server; what is lacking for it, if anything."""
+    try:
+        place_extension(connection)
+    except FdwError as error:
+        return None if available(connection) else error
+    return None
+
+
+def uses_handler(connection: Connection) -> bool:
+    """Whether the wrapper has the extension's handler, not Multicorn's."""
+    return bool(
+        value(
+            connection,
+            "SELECT 1 FROM pg_catalog.pg_foreign_data_wrapper w "
+            "JOIN pg_catalog.pg_proc p ON p.oid = w.fdwhandler "
+            "WHERE w.fdwname = 'cloudtrail_fdw' AND p.proname = 'cloudtrail_fdw_handler'",
+        )
     )
 
 
 def install_sql(connection: Connection, target: Target) -> list[str]:
-    """The statements that this database needs; FdwError when it cannot take them."""
-    for name in (target.schema, target.reader):
-        # the rule of PostgreSQL's own extensions for names that stand inside function bodies
-        if not name or re.search(r"[\"'$\\]", name):
-            raise FdwError(f"the name {name!r} cannot be used", hint="Leave out quotes, $ and \\.")
-    check_database(connection, target)
+    """The statements that this database, which check_database accepts, needs."""
     given = server_options(connection, target.options)
     changes = table_changes(connection, target.schema)
     parts = [
@@ -72,6 +103,8 @@ def install_sql(connection: Connection, target: Target) -> list[str]:
         "SET LOCAL search_path = pg_catalog, pg_temp;\n",
         "CREATE SCHEMA IF NOT EXISTS @extschema@;\n",
     ]
+    if target.handler and available(connection):
+        parts += extension_sql(connection)
     for file in sorted(SQL.glob("[0-9]*.sql")):
         if file.name.startswith("40_"):
             parts += given + changes
@@ -89,6 +122,10 @@ def filled(text: str, names: dict[str, str], connection: Connection) -> str:
 
 def check_database(connection: Connection, target: Target) -> None:
     """Raise FdwError unless this database and role can take the installation."""
+    for name in (target.schema, target.reader):
+        # the rule of PostgreSQL's own extensions for names that stand inside function bodies
+        if not name or re.search(r"[\"'$\\]", name):
+            raise FdwError(f"the name {name!r} cannot be used", hint="Leave out quotes, $ and \\.")
     encoding = value(connection, "SHOW server_encoding")
     if encoding != "UTF8":
         raise FdwError(
@@ -197,20 +234,25 @@ def parse_options(given: tuple[str, ...], data_directory: Optional[Path]) -> dic
     help="Folder of the database server with geolocation.mmdb, asn.mmdb and ip-ranges.json.",
 )
 @click.option(
+    "--no-handler", is_flag=True, help="Use Multicorn's own handler: some statements crash it."
+)
+@click.option(
     "--option", "given", multiple=True, metavar="NAME=VALUE",
     help="Option of the server, as region=eu-west-1; repeatable; an empty value removes it.",
 )  # fmt: skip
 def install_command(
     dsn: str, schema: str, reader: str, dry_run: bool, data_directory: Optional[Path],
-    given: tuple[str, ...],
+    no_handler: bool, given: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Install into the database DSN: schema, wrapper, server, tables, functions, role.
 
     Installing again brings an older version up to date and keeps options and settings.
     """
-    target = Target(schema, reader, tuple(parse_options(given, data_directory).items()))
+    options = tuple(parse_options(given, data_directory).items())
+    target = Target(schema, reader, options, handler=not no_handler)
     if not dry_run:
         install(dsn, target, click.echo)
         return
     with connect(dsn) as connection:
+        check_database(connection, target)
         click.echo("\n".join(["BEGIN;\n", *install_sql(connection, target), "COMMIT;"]))

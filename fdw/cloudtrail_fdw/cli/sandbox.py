@@ -22,9 +22,12 @@ directory_option = click.option(
 )  # fmt: skip
 
 
-def install_sandbox(dsn: str, reader: str, options: dict[str, str]) -> None:
+def install_sandbox(
+    dsn: str, reader: str, options: dict[str, str], *, handler: bool = True
+) -> None:
     """Install as ``cloudtrail-fdw install`` does, without its advice to the administrator."""
-    install(dsn, Target(reader=reader, options=tuple(options.items())), lambda line: None)
+    target = Target(reader=reader, options=tuple(options.items()), handler=handler)
+    install(dsn, target, lambda line: None)
 
 
 def show(answer: Any) -> None:
@@ -60,9 +63,11 @@ def sandbox() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with geolocation.mmdb and so on.  [default: the bundled samples]",
 )
+@click.option("--no-handler", is_flag=True, help="Use Multicorn's own handler.")
 @directory_option
 def start(
-    directory: Path, kind: Optional[str], data_directory: Optional[Path], **given: Any
+    directory: Path, kind: Optional[str], data_directory: Optional[Path], no_handler: bool,
+    **given: Any,
 ) -> None:  # fmt: skip
     """Start a fresh sandbox in the background and print how to reach it, as one JSON object.
 
@@ -70,7 +75,8 @@ def start(
     """
     server = lifecycle.choose_server(kind, tell)
     arguments = aws_arguments(given)
-    show(lifecycle.start(directory, server, arguments, install_sandbox, data_directory, tell))
+    installer = partial(install_sandbox, handler=not no_handler)
+    show(lifecycle.start(directory, server, arguments, installer, data_directory, tell))
 
 
 def aws_arguments(given: dict[str, Any]) -> list[str]:

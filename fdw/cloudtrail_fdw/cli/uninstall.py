@@ -76,10 +76,14 @@ def drop_all(connection: Connection, schema: str) -> list[str]:
         drop = sql.SQL("DROP FOREIGN TABLE {} CASCADE")
         connection.execute(drop.format(sql.SQL(", ").join(names)))
     connection.execute(b"DROP SERVER IF EXISTS cloudtrail CASCADE")
-    connection.execute(b"DROP FOREIGN DATA WRAPPER cloudtrail_fdw CASCADE")
-    for function in FUNCTIONS:
-        drop = sql.SQL("DROP FUNCTION IF EXISTS {}.{} CASCADE")
-        connection.execute(drop.format(sql.Identifier(schema), sql.SQL(function)))
+    query = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'cloudtrail_fdw'"
+    if value(connection, query):
+        connection.execute(b"DROP EXTENSION cloudtrail_fdw CASCADE")
+    else:
+        connection.execute(b"DROP FOREIGN DATA WRAPPER cloudtrail_fdw CASCADE")
+        for function in FUNCTIONS:
+            drop = sql.SQL("DROP FUNCTION IF EXISTS {}.{} CASCADE")
+            connection.execute(drop.format(sql.Identifier(schema), sql.SQL(function)))
     connection.remove_notice_handler(note)
     return dropped
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.errors import FdwError, missing_package
 from cloudtrail_fdw.options import Settings
 
@@ -81,7 +84,36 @@ def make_client(settings: Settings, service: str, region: str) -> Any:
     except BotoCoreError as error:
         raise local_failure(error) from None
     made.meta.events.register("before-parse.cloudwatch-logs.FilterLogEvents", keep_body)
+    make_wakeable(made)
     return made
+
+
+def make_wakeable(made: Any) -> None:
+    """Let a thread that waits for an answer be woken, by closing its connection.
+
+    botocore has no way to end a call; these are the classes that its session makes connections of.
+    """
+    session = made._endpoint.http_session  # noqa: SLF001 - see above
+    pools = getattr(session, "_pool_classes_by_scheme", {})
+    for scheme, pool in pools.items():
+        members = {"request": remembering(pool.ConnectionCls.request)}
+        connection = type("WakeableConnection", (pool.ConnectionCls,), members)
+        pools[scheme] = type("WakeablePool", (pool,), {"ConnectionCls": connection})
+
+
+def remembering(request: Callable[..., Any]) -> Callable[..., Any]:
+    """A connection's ``request`` that tells how to wake the thread that waits for its answer."""
+
+    def tracked(connection: Any, *arguments: Any, **named: Any) -> Any:
+        def wake() -> None:
+            with contextlib.suppress(OSError, TypeError):  # closed already, or not yet open
+                # not the TLS socket's own shutdown, which is not for another thread's use
+                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+        interrupts.WAKERS[threading.current_thread()] = wake
+        return request(connection, *arguments, **named)
+
+    return tracked
 
 
 def keep_body(response_dict: Any, customized_response_dict: Any, **_: Any) -> None:
@@ -147,9 +179,13 @@ def invoke(
                 stop.wait(pause(waits))
                 continue
             failures += 1
+            if stop.is_set():
+                return None
             if not may_pass(error, code) or failures >= TRIES:
                 raise failure(error, code, service, operation) from None
             stop.wait(pause(failures))
+        finally:
+            interrupts.WAKERS.pop(threading.current_thread(), None)
     return None
 
 

@@ -87,6 +87,8 @@ def read_record(message: str, level: Level) -> tuple[dict[str, object], Optional
     """
     values: dict[str, object] = {}
     faults: list[str] = []
+    if not level.members:
+        return values, None
     text = safe_numbers(safe_json(message).encode())
     try:
         record = level.decoder.decode(text)

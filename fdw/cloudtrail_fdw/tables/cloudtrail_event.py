@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Optional
 
 from cloudtrail_fdw import times
@@ -16,6 +17,7 @@ from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import cloudtrail_api
 from cloudtrail_fdw.sources.address import classify
 from cloudtrail_fdw.sources.cloudtrail_record import (
+    Level,
     first_filled,
     make_level,
     read_record,
@@ -102,6 +104,14 @@ COLUMNS = (
     Column("filter", "text", "CloudWatch Logs filter pattern of your own: filter = '{ … }'.", (), Push.VALUE),
 )  # fmt: skip
 RECORD = make_level(column for column in COLUMNS if column.path)
+# What the columns that no member of the record holds are made of.
+IDENTIFIERS = ("user_arn", "session_issuer_arn", "principal_id")
+DERIVED = {
+    "source_ip": ("source_ip_address",),
+    "source_address_class": ("source_ip_address",),
+    "role_session_name": ("user_arn",),
+    "user_identifier": IDENTIFIERS,
+}
 
 
 @dataclass(frozen=True)
@@ -225,9 +235,10 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
     """One row a log event, in the order in which pages come."""
     if request.empty:
         return
+    level = record_level(frozenset(layout))
     for origin, page in stream(lambda stop: fetch(request, settings, stop)):
         for event in page:
-            values = read_event(event)
+            values = read_event(event, level)
             values.update(origin)
             yield [values.get(name) for name in layout]
 
@@ -253,10 +264,19 @@ def fetch(
             yield origin, page
 
 
-def read_event(event: LogEvent) -> dict[str, object]:
-    """All columns of one log event that do not depend on its group."""
+@lru_cache(maxsize=64)
+def record_level(wanted: frozenset[str]) -> Level:
+    """The decoder for a record's wanted columns, and for those that others are made of."""
+    needed = set(wanted).union(*(DERIVED[name] for name in wanted & DERIVED.keys()))
+    if not wanted.isdisjoint(("parse_error", "cloudtrail_event")):
+        return RECORD  # what these say depends on the whole record
+    return make_level(column for column in COLUMNS if column.path and column.name in needed)
+
+
+def read_event(event: LogEvent, level: Level = RECORD) -> dict[str, object]:
+    """The columns of one log event that do not depend on its group."""
     message = storable(event.message)
-    values, fault = read_record(message, RECORD)
+    values, fault = read_record(message, level)
     delivered = times.milliseconds_to_text(event.timestamp)
     values.setdefault("event_time", delivered)
     address = values.get("source_ip_address")
@@ -269,7 +289,7 @@ def read_event(event: LogEvent) -> dict[str, object]:
         timestamp=delivered,
         ingestion_time=times.milliseconds_to_text(event.ingestion_time),
         role_session_name=role_session_name(values),
-        user_identifier=first_filled(values, ("user_arn", "session_issuer_arn", "principal_id")),
+        user_identifier=first_filled(values, IDENTIFIERS),
         message=message,
         parse_error=fault,
     )

@@ -129,7 +129,7 @@ def rows(request: Request) -> int:
     return len(request.addresses)
 
 
-def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterator[Row]:
+def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterator[Sequence[object]]:
     """One row for each address; FdwError without any, or for a broken data file."""
     if request.addresses is None:
         raise FdwError(
@@ -186,12 +186,12 @@ def with_names(row: Row, answer: Answer) -> Row:
 
 
 @lru_cache(maxsize=64)
-def projection(layout: tuple[str, ...]) -> Callable[[Row], Row]:
-    """From a row with all columns to one in the order of ``layout``."""
-    places = [PLACES[name] for name in layout]
-    if len(places) < 2:
-        return lambda row: tuple(row[place] for place in places)
-    return itemgetter(*places)
+def projection(layout: tuple[str, ...]) -> Callable[[Row], Sequence[object]]:
+    """From a row with all columns to one in the order of ``layout``, NULL for an empty name."""
+    if "" not in layout and len(layout) > 1:
+        return itemgetter(*(PLACES[name] for name in layout))
+    places = [PLACES.get(name) for name in layout]
+    return lambda row: tuple(None if place is None else row[place] for place in places)
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,71 @@
+"""What our C handler and this package tell each other (fdw/handler/cloudtrail_fdw.c).
+
+Its library is in the process where the foreign data wrapper has ``cloudtrail_fdw_handler``; with
+Multicorn's own handler none of this is there, and everything works without it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable
+from typing import Any, Optional
+
+from cloudtrail_fdw.errors import FdwError
+
+RUNTIME_MARK = "cloudtrail_fdw.runtime."  # before the name of a column that is bound at run time
+CALLBACK = ctypes.CFUNCTYPE(None)
+KEPT: list[Any] = []  # callbacks that C holds must not be collected
+
+
+def function(name: str, *types: Any) -> Optional[Callable[..., None]]:
+    """One of the library's functions, None where the library is not loaded."""
+    found = getattr(ctypes.PyDLL(None), name, None)
+    if found is not None:
+        found.restype, found.argtypes = None, types
+    return found
+
+
+class Handler:
+    """The library as the backend has it when a foreign table is first used."""
+
+    def __init__(self) -> None:
+        """Find the library's functions, and let it run ``at_exit`` callbacks."""
+        self.reporter = function("cloudtrail_fdw_report", *[ctypes.c_char_p] * 4)
+        self.namer = function("cloudtrail_fdw_key", ctypes.c_char_p)
+        self.flag = ctypes.c_int(0)
+        if self.reporter is not None:
+            self.flag = ctypes.c_int.in_dll(ctypes.CDLL(None), "cloudtrail_fdw_active")
+
+    @property
+    def active(self) -> bool:
+        """Whether the present call comes through the handler.
+
+        The names of wanted columns are then complete, times are ISO in UTC, and every operand
+        has the type it is read as.
+        """
+        return bool(self.flag.value)
+
+    def report(self, error: FdwError) -> None:
+        """Give the error that is about to be raised its SQLSTATE, message, detail and hint."""
+        if self.active and self.reporter is not None:
+            texts = (error.sqlstate, error.message, error.detail, error.hint)
+            self.reporter(*[None if text is None else text.encode() for text in texts])
+
+    def needs(self, column: str) -> None:
+        """Forbid plans that do not bind ``column`` with ``=``."""
+        if column and self.active and self.namer is not None:
+            self.namer(column.encode())
+
+
+def at_exit(callback: Callable[[], None]) -> None:
+    """Run ``callback`` before the backend ends, where the library is loaded."""
+    register = function("cloudtrail_fdw_at_exit", CALLBACK)
+    if register is not None and not KEPT:
+        KEPT.append(CALLBACK(callback))
+        register(KEPT[0])
+
+
+def runtime_columns(columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns that EXPLAIN's set of wanted columns marks as bound at run time."""
+    found = (name for name in columns if name.startswith(RUNTIME_MARK))
+    return tuple(sorted(name[len(RUNTIME_MARK) :] for name in found))

@@ -1,0 +1,1389 @@
+/*-------------------------------------------------------------------------
+ *
+ * cloudtrail_fdw.c
+ *		A foreign-data wrapper handler around Multicorn's.
+ *
+ * Multicorn calls our Python.  This library stands between PostgreSQL and
+ * Multicorn, which it leaves as it is: it asks Multicorn for its callbacks
+ * and calls them from its own, with arguments that Multicorn is known to
+ * read correctly.
+ *
+ * What Multicorn would otherwise get wrong, and where it is put right:
+ *
+ * - It knows an operator by its name only and reads an operand by a type
+ *	 that may not be the operand's.  judge() lets a clause pass only when the
+ *	 operator is built in, its collation is deterministic, and the operand has
+ *	 the column's type or one that is converted here without loss.  What does
+ *	 not pass is hidden from Multicorn; PostgreSQL checks every clause again.
+ * - It evaluates operands as expressions of unknown type, and in EXPLAIN
+ *	 takes zero for their values.  Here operands are evaluated by us, at each
+ *	 (re)scan, and Multicorn gets them as external parameters of a parameter
+ *	 list of ours, or as constants; in EXPLAIN, as constants only.
+ * - It prints timestamps with the session's DateStyle and TimeZone.  Here
+ *	 they are handed over as text: ISO, UTC.
+ * - Its parameterized paths can lose join clauses (before PostgreSQL 16),
+ *	 and it overlooks LATERAL references.  Paths are made here again.
+ * - Its names of wanted columns overlook whole-row references.
+ * - Its errors have no SQLSTATE; a pending cancel is not seen.
+ *
+ * What Python and this library tell each other:
+ *
+ * - cloudtrail_fdw_active, which Python reads through ctypes, says that it is
+ *	 called through this library, and hence that the set of wanted columns is
+ *	 complete and that times are ISO and UTC.
+ * - In EXPLAIN, names in that set that no column has tell which columns have
+ *	 a bound at run time (MARK_RUNTIME).
+ * - The functions exported below are called by Python, through ctypes too.
+ *
+ * PostgreSQL 13 to 18, Multicorn 1.4 and 3.2.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "commands/explain.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
+#include "storage/ipc.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(cloudtrail_fdw_handler);
+
+/* For Python. */
+extern PGDLLEXPORT int cloudtrail_fdw_active;
+extern PGDLLEXPORT void cloudtrail_fdw_report(const char *sqlstate, const char *message,
+											  const char *detail, const char *hint);
+extern PGDLLEXPORT void cloudtrail_fdw_key(const char *column);
+extern PGDLLEXPORT void cloudtrail_fdw_at_exit(void (*callback) (void));
+
+#define MARK_RUNTIME	"cloudtrail_fdw.runtime."
+#define LABEL			"Multicorn: "	/* how Multicorn's EXPLAIN begins a line */
+#define RUNTIME_LABEL	"Runtime Bounds"
+#define RUNTIME_KEYS	10		/* how many a list of unknown length may hold */
+
+/* Where Multicorn's plans keep things: the same in 1.4 and 3.2. */
+#define PRIVATE_COLUMNS		2	/* names of wanted columns */
+#define PRIVATE_SORT		3	/* list of sort keys, each a list ... */
+#define SORT_PATHKEY		5	/* ... that has the planner's PathKey here */
+
+/* How an operand becomes a value that Multicorn reads correctly. */
+typedef enum Conversion
+{
+	AS_IT_IS,
+	NAME_TO_TEXT,
+	DATE_TO_TEXT,
+	TIMESTAMP_TO_TEXT,
+	TIMESTAMPTZ_TO_TEXT
+} Conversion;
+
+/* A clause "column operator operand" or "column IS [NOT] NULL" that is proven. */
+typedef struct Bound
+{
+	Expr	   *clause;			/* the clause, as PostgreSQL has it */
+	Var		   *column;
+	Oid			opno;			/* InvalidOid for a NullTest */
+	bool		is_array;		/* = ANY, <> ALL */
+	bool		use_or;
+	Expr	   *operand;		/* NULL for a NullTest */
+	Oid			type;			/* of the converted operand */
+	Conversion	conversion;
+	NullTestType nulltest;
+} Bound;
+
+/* Planning one foreign table; in RelOptInfo.fdw_private. */
+typedef struct TablePlan
+{
+	void	   *multicorn;		/* what Multicorn has there */
+	AttrNumber	key;			/* column without which it cannot be read, or 0 */
+	bool		has_key;		/* the key has a bound without a join */
+} TablePlan;
+
+/* One scan; in ForeignScanState.fdw_state. */
+typedef struct TableScan
+{
+	void	   *multicorn;		/* what Multicorn has there; NULL in EXPLAIN */
+	ForeignScanState *node;
+	bool		open;			/* Multicorn has begun, and has not ended */
+	bool		fresh;			/* the next call starts a (re)scan */
+	bool		never;			/* a constant operand is NULL: no row, ever */
+	bool		empty;			/* an operand is NULL: no row in this (re)scan */
+	List	   *operands;		/* ExprStates */
+	List	   *conversions;	/* of the operands, integers */
+	ParamListInfo params;		/* their values */
+	MemoryContextCallback release;
+} TableScan;
+
+/* What Python reported of the error that it is about to raise. */
+static struct
+{
+	int			sqlstate;
+	char	   *message;		/* malloc'd; NULL when there is no report */
+	char	   *detail;
+	char	   *hint;
+} report;
+
+int			cloudtrail_fdw_active = 0;
+
+static FdwRoutine *multicorn = NULL;
+static NameData key_column;		/* named by Python during get_rel_size */
+static void (*exit_callback) (void) = NULL;
+
+
+/* ------------------------------------------------------------------------
+ * Called by Python
+ * ------------------------------------------------------------------------
+ */
+
+static void
+forget_report(void)
+{
+	free(report.message);
+	free(report.detail);
+	free(report.hint);
+	memset(&report, 0, sizeof(report));
+}
+
+/*
+ * The error that Python is about to raise, in UTF-8; detail and hint may be
+ * NULL.  An error without a report stays as Multicorn made it.
+ */
+void
+cloudtrail_fdw_report(const char *sqlstate, const char *message,
+					  const char *detail, const char *hint)
+{
+	forget_report();
+	report.sqlstate = ERRCODE_INTERNAL_ERROR;
+	if (strlen(sqlstate) == 5 && strspn(sqlstate, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
+		report.sqlstate = MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
+										sqlstate[3], sqlstate[4]);
+	report.message = strdup(message);
+	report.detail = detail ? strdup(detail) : NULL;
+	report.hint = hint ? strdup(hint) : NULL;
+}
+
+/*
+ * The column that a query must bind with "=".  Python calls it in
+ * get_rel_size; a table for which it does not has no key.
+ */
+void
+cloudtrail_fdw_key(const char *column)
+{
+	namestrcpy(&key_column, column);
+}
+
+static void
+run_exit_callback(int code, Datum arg)
+{
+	exit_callback();
+}
+
+/* What to do before this process ends: Python joins its threads. */
+void
+cloudtrail_fdw_at_exit(void (*callback) (void))
+{
+	if (exit_callback == NULL)
+		before_shmem_exit(run_exit_callback, (Datum) 0);
+	exit_callback = callback;
+}
+
+
+/* ------------------------------------------------------------------------
+ * Errors
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * In PG_CATCH after a call of Multicorn's: throw what Python reported, or the
+ * error itself when Python did not.  A cancel or a shutdown that Python found
+ * pending is thrown by PostgreSQL itself, which knows whether it was a user
+ * or a timeout.
+ */
+static void
+rethrow(MemoryContext context)
+{
+	ErrorData  *error;
+
+	if (report.message == NULL)
+		PG_RE_THROW();
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (report.sqlstate == ERRCODE_QUERY_CANCELED ||
+		report.sqlstate == ERRCODE_ADMIN_SHUTDOWN)
+		CHECK_FOR_INTERRUPTS();
+
+#define SERVER_TEXT(s) ((s) ? pg_any_to_server((s), strlen(s), PG_UTF8) : NULL)
+	error->sqlerrcode = report.sqlstate;
+	error->message = SERVER_TEXT(report.message);
+	error->detail = SERVER_TEXT(report.detail);
+	error->hint = SERVER_TEXT(report.hint);
+	error->detail_log = NULL;	/* a traceback, which may hold a secret */
+	ReThrowError(error);
+}
+
+/* Call Multicorn, "undo" what was lent to it, and give errors their form. */
+#define CALL_MULTICORN(call, undo) \
+	do { \
+		MemoryContext context_ = CurrentMemoryContext; \
+		if (report.message) \
+			forget_report(); \
+		cloudtrail_fdw_active = 1; \
+		PG_TRY(); \
+		{ \
+			call; \
+		} \
+		PG_CATCH(); \
+		{ \
+			cloudtrail_fdw_active = 0; \
+			undo; \
+			rethrow(context_); \
+		} \
+		PG_END_TRY(); \
+		cloudtrail_fdw_active = 0; \
+		undo; \
+	} while (0)
+
+
+/* ------------------------------------------------------------------------
+ * Which clauses are proven
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether an expression has a column of this table. */
+static bool
+has_column(Node *node, Index *relid)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return ((Var *) node)->varno == *relid;
+	return expression_tree_walker(node, has_column, relid);
+}
+
+/* Whether a value is known at run time only. */
+static bool
+has_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) || IsA(node, Var))
+		return true;
+	return expression_tree_walker(node, has_param, context);
+}
+
+/*
+ * The column that a node is, or NULL.  Of casts only those that change
+ * nothing are seen through; "type" becomes the type that they lead to.
+ */
+static Var *
+plain_column(Node *node, Index relid, Oid *type)
+{
+	Var		   *column;
+
+	*type = exprType(node);
+	if (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	if (!IsA(node, Var))
+		return NULL;
+	column = (Var *) node;
+	if (column->varno != relid || column->varattno <= 0 || column->varlevelsup != 0)
+		return NULL;
+	if (*type != column->vartype &&
+		!(column->vartype == VARCHAROID && *type == TEXTOID) &&
+		!(column->vartype == CIDROID && *type == INETOID))
+		return NULL;
+	return column;
+}
+
+/* Whether an operator means to Multicorn what it means to PostgreSQL. */
+static bool
+proven_operator(Oid opno, Oid collation)
+{
+	return opno < FirstGenbkiObjectId && op_strict(opno) &&
+		(!OidIsValid(collation) || get_collation_isdeterministic(collation));
+}
+
+/*
+ * Whether operands of type "from" can be compared with a column of type "to",
+ * by an operator that takes just these two, and how they are handed over.
+ */
+static bool
+proven_type(Oid to, Oid from, Conversion *conversion)
+{
+	*conversion = AS_IT_IS;
+	switch (to)
+	{
+		case TEXTOID:
+			if (from == NAMEOID)
+				*conversion = NAME_TO_TEXT;
+			return from == TEXTOID || from == NAMEOID;
+		case TIMESTAMPTZOID:
+			*conversion = from == DATEOID ? DATE_TO_TEXT :
+				from == TIMESTAMPOID ? TIMESTAMP_TO_TEXT : TIMESTAMPTZ_TO_TEXT;
+			return from == TIMESTAMPTZOID || from == TIMESTAMPOID || from == DATEOID;
+		case BOOLOID:
+		case INT4OID:
+		case INT8OID:
+		case INETOID:
+		case UUIDOID:
+		case JSONBOID:
+			return from == to;
+		default:
+			return false;
+	}
+}
+
+/* Whether an operand can be evaluated before the scan, again and again. */
+static bool
+proven_operand(Expr *operand, Index relid)
+{
+	return !has_column((Node *) operand, &relid) &&
+		!contain_volatile_functions((Node *) operand) &&
+		!contain_subplans((Node *) operand);
+}
+
+static bool
+judge_operator(OpExpr *clause, Index relid, Bound *bound)
+{
+	Node	   *left,
+			   *right;
+	Oid			opno = clause->opno,
+				type,
+				left_type,
+				right_type;
+
+	if (list_length(clause->args) != 2)
+		return false;
+	left = linitial(clause->args);
+	right = lsecond(clause->args);
+	bound->column = plain_column(left, relid, &type);
+	if (bound->column == NULL)
+	{
+		Node	   *swap = left;
+
+		left = right;
+		right = swap;
+		opno = get_commutator(opno);
+		bound->column = plain_column(left, relid, &type);
+	}
+	if (bound->column == NULL || !OidIsValid(opno) ||
+		!proven_operator(opno, clause->inputcollid))
+		return false;
+	op_input_types(opno, &left_type, &right_type);
+	if (left_type != type || right_type != exprType(right) ||
+		!proven_type(left_type, right_type, &bound->conversion))
+		return false;
+	bound->opno = opno;
+	bound->operand = (Expr *) right;
+	bound->type = bound->conversion == AS_IT_IS ? right_type : TEXTOID;
+	return proven_operand(bound->operand, relid);
+}
+
+/* = ANY and <> ALL; of the others Multicorn cannot tell what they mean. */
+static bool
+judge_array(ScalarArrayOpExpr *clause, Index relid, Bound *bound)
+{
+	Oid			type,
+				left_type,
+				right_type;
+	char	   *name;
+
+	bound->column = plain_column(linitial(clause->args), relid, &type);
+	if (bound->column == NULL || !proven_operator(clause->opno, clause->inputcollid))
+		return false;
+	name = get_opname(clause->opno);
+	if (name == NULL || strcmp(name, clause->useOr ? "=" : "<>") != 0)
+		return false;
+	op_input_types(clause->opno, &left_type, &right_type);
+	bound->operand = (Expr *) lsecond(clause->args);
+	bound->type = exprType((Node *) bound->operand);
+	if (left_type != type || right_type != get_element_type(bound->type) ||
+		!proven_type(left_type, right_type, &bound->conversion) ||
+		bound->conversion != AS_IT_IS)
+		return false;
+	bound->opno = clause->opno;
+	bound->is_array = true;
+	bound->use_or = clause->useOr;
+	return proven_operand(bound->operand, relid);
+}
+
+/* column IS [NOT] NULL */
+static bool
+judge_null(Node *column, NullTestType test, Index relid, Bound *bound)
+{
+	Oid			type;
+
+	bound->column = plain_column(column, relid, &type);
+	bound->nulltest = test;
+	return bound->column != NULL && IsA(column, Var);
+}
+
+/* A boolean column as a condition of its own: column = value. */
+static bool
+judge_boolean(Node *column, bool value, Index relid, Bound *bound)
+{
+	bound->column = plain_column(column, relid, &bound->type);
+	bound->opno = BooleanEqualOperator;
+	bound->operand = (Expr *) makeBoolConst(value, false);
+	return bound->column != NULL && bound->type == BOOLOID;
+}
+
+/*
+ * Whether a clause is proven: whether a row for which it is true has a column
+ * value that fulfils *bound.  Forms that Multicorn's versions treat each in
+ * its own way are brought to the one that all read alike.
+ */
+static bool
+judge(Expr *clause, Index relid, Bound *bound)
+{
+	memset(bound, 0, sizeof(*bound));
+	bound->clause = clause;
+	switch (nodeTag(clause))
+	{
+		case T_OpExpr:
+			return judge_operator((OpExpr *) clause, relid, bound);
+		case T_ScalarArrayOpExpr:
+			return judge_array((ScalarArrayOpExpr *) clause, relid, bound);
+		case T_NullTest:
+			return judge_null((Node *) ((NullTest *) clause)->arg,
+							  ((NullTest *) clause)->nulltesttype, relid, bound);
+		case T_Var:
+			return judge_boolean((Node *) clause, true, relid, bound);
+		case T_BoolExpr:
+			return ((BoolExpr *) clause)->boolop == NOT_EXPR &&
+				judge_boolean(linitial(((BoolExpr *) clause)->args), false, relid, bound);
+		case T_BooleanTest:
+			{
+				BooleanTest *test = (BooleanTest *) clause;
+
+				switch (test->booltesttype)
+				{
+					case IS_TRUE:
+						return judge_boolean((Node *) test->arg, true, relid, bound);
+					case IS_FALSE:
+						return judge_boolean((Node *) test->arg, false, relid, bound);
+					case IS_UNKNOWN:
+						return judge_null((Node *) test->arg, IS_NULL, relid, bound);
+					case IS_NOT_UNKNOWN:
+						return judge_null((Node *) test->arg, IS_NOT_NULL, relid, bound);
+					default:
+						return false;	/* lets NULL through */
+				}
+			}
+		default:
+			return false;
+	}
+}
+
+/* Whether a bound gives the values of the column. */
+static bool
+gives_values(Bound *bound)
+{
+	return bound->operand != NULL && (!bound->is_array || bound->use_or) &&
+		strcmp(get_opname(bound->opno), "=") == 0;
+}
+
+
+/* ------------------------------------------------------------------------
+ * What Multicorn gets to see of a clause
+ * ------------------------------------------------------------------------
+ */
+
+/* An instant as text that reads the same in every session: ISO, UTC. */
+static Datum
+utc_text(TimestampTz instant)
+{
+	char		buffer[MAXDATELEN + 1];
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (TIMESTAMP_NOT_FINITE(instant))
+		EncodeSpecialTimestamp(instant, buffer);
+	else
+	{
+		if (timestamp2tm(instant, NULL, &tm, &fsec, NULL, NULL) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+					 errmsg("timestamp out of range")));
+		tm.tm_isdst = 0;
+		EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, buffer);
+	}
+	return CStringGetTextDatum(buffer);
+}
+
+/*
+ * A value of an operand's type as it is handed over.  Dates and timestamps
+ * are taken in the session's time zone and, when too large, as infinity, as
+ * the operators that compare them with a timestamptz do.
+ */
+static Datum
+convert(Datum value, Conversion conversion)
+{
+	int			overflow = 0;
+
+	switch (conversion)
+	{
+		case NAME_TO_TEXT:
+			return CStringGetTextDatum(NameStr(*DatumGetName(value)));
+		case DATE_TO_TEXT:
+			return utc_text(date2timestamptz_opt_overflow(DatumGetDateADT(value), &overflow));
+		case TIMESTAMP_TO_TEXT:
+			return utc_text(timestamp2timestamptz_opt_overflow(DatumGetTimestamp(value),
+															   &overflow));
+		case TIMESTAMPTZ_TO_TEXT:
+			return utc_text(DatumGetTimestampTz(value));
+		default:
+			return value;
+	}
+}
+
+/* A value that is not NULL, of the operand's type, as a constant to hand over. */
+static Expr *
+constant(Bound *bound, Datum value)
+{
+	int16		length;
+	bool		byval;
+
+	get_typlenbyval(bound->type, &length, &byval);
+	return (Expr *) makeConst(bound->type, -1, get_typcollation(bound->type), length,
+							  convert(value, bound->conversion), false, byval);
+}
+
+/*
+ * Multicorn keeps the operator's name as a pointer into the catalog cache,
+ * without holding the entry: an invalidation would leave it dangling.  So
+ * hold the entries of the few built-in operators for good.
+ */
+static void
+hold_operator(Oid opno)
+{
+	static ResourceOwner holder = NULL;
+	static List *held = NIL;	/* HeapTuples, in TopMemoryContext */
+	ResourceOwner owner = CurrentResourceOwner;
+	HeapTuple	entry;
+
+	if (holder == NULL)
+		holder = ResourceOwnerCreate(NULL, "cloudtrail_fdw operators");
+	CurrentResourceOwner = holder;
+	entry = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
+	if (HeapTupleIsValid(entry) && list_member_ptr(held, entry))
+		ReleaseSysCache(entry);
+	else if (HeapTupleIsValid(entry))
+	{
+		MemoryContext context = MemoryContextSwitchTo(TopMemoryContext);
+
+		held = lappend(held, entry);
+		MemoryContextSwitchTo(context);
+	}
+	CurrentResourceOwner = owner;
+}
+
+/* The clause as Multicorn gets it, "value" standing for the operand. */
+static Expr *
+multicorn_clause(Bound *bound, Expr *value)
+{
+	Expr	   *column = (Expr *) copyObject(bound->column);
+
+	if (!OidIsValid(bound->opno))
+	{
+		NullTest   *test = makeNode(NullTest);
+
+		test->arg = column;
+		test->nulltesttype = bound->nulltest;
+		test->location = -1;
+		return (Expr *) test;
+	}
+	hold_operator(bound->opno);
+	if (bound->is_array)
+	{
+		ScalarArrayOpExpr *array = makeNode(ScalarArrayOpExpr);
+
+		array->opno = bound->opno;
+		array->useOr = bound->use_or;
+		array->args = list_make2(column, value);
+		array->location = -1;
+		return (Expr *) array;
+	}
+	return make_opclause(bound->opno, BOOLOID, false, column, value, InvalidOid, InvalidOid);
+}
+
+
+/* ------------------------------------------------------------------------
+ * Planning
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * The numbers of the columns of a table that its scan has to deliver or to
+ * check; all of them where the whole row is asked for.
+ */
+static List *
+wanted_columns(RelOptInfo *rel, Oid table, List *restrictinfos)
+{
+	Relation	relation = table_open(table, NoLock);
+	TupleDesc	layout = RelationGetDescr(relation);
+	Bitmapset  *found = NULL;
+	List	   *columns = NIL;
+	ListCell   *cell;
+	bool		whole_row;
+
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &found);
+	foreach(cell, restrictinfos)
+		pull_varattnos((Node *) lfirst_node(RestrictInfo, cell)->clause, rel->relid, &found);
+	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, found);
+	for (int column = 1; column <= layout->natts; column++)
+	{
+		if (!TupleDescAttr(layout, column - 1)->attisdropped &&
+			(whole_row || bms_is_member(column - FirstLowInvalidHeapAttributeNumber, found)))
+			columns = lappend_int(columns, column);
+	}
+	table_close(relation, NoLock);
+	return columns;
+}
+
+/*
+ * The clauses on one table that are proven and whose operands have a value
+ * when planning.  *valued gets the columns that will have given values when
+ * the scan starts, *constant those that have them now.
+ */
+static List *
+planning_clauses(PlannerInfo *root, RelOptInfo *rel, Bitmapset **valued, Bitmapset **fixed)
+{
+	List	   *clauses = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rel->baserestrictinfo)
+	{
+		RestrictInfo *restriction = palloc(sizeof(RestrictInfo));
+		Expr	   *value = NULL;
+		Bound		bound;
+
+		*restriction = *lfirst_node(RestrictInfo, cell);
+		if (!judge(restriction->clause, rel->relid, &bound))
+			continue;
+		if (gives_values(&bound))
+			*valued = bms_add_member(*valued, bound.column->varattno);
+		if (bound.operand)
+		{
+			value = (Expr *) estimate_expression_value(root, (Node *) bound.operand);
+			if (!IsA(value, Const) || ((Const *) value)->constisnull)
+				continue;
+			value = constant(&bound, ((Const *) value)->constvalue);
+		}
+		if (gives_values(&bound))
+			*fixed = bms_add_member(*fixed, bound.column->varattno);
+		restriction->clause = multicorn_clause(&bound, value);
+		clauses = lappend(clauses, restriction);
+	}
+	return clauses;
+}
+
+/*
+ * Let Multicorn's validator import the Python class of a table's server
+ * before anything else does: a class that cannot be imported is an error
+ * there, and elsewhere a crash at the second try.
+ */
+static void
+check_class(Oid table)
+{
+	static List *checked = NIL; /* OIDs of servers, in TopMemoryContext */
+	ForeignServer *server = GetForeignServer(GetForeignTable(table)->serverid);
+	PGFunction	validator;
+	ListCell   *cell;
+	Datum		option;
+
+	if (list_member_oid(checked, server->serverid))
+		return;
+	validator = load_external_function("$libdir/multicorn", "multicorn_validator", true, NULL);
+	foreach(cell, server->options)
+	{
+		DefElem    *def = lfirst_node(DefElem, cell);
+
+		if (strcmp(def->defname, "wrapper") != 0)
+			continue;
+		option = CStringGetTextDatum(psprintf("wrapper=%s", defGetString(def)));
+		option = PointerGetDatum(construct_array(&option, 1, TEXTOID, -1, false, TYPALIGN_INT));
+		CALL_MULTICORN(DirectFunctionCall2(validator, option,
+										   ObjectIdGetDatum(ForeignServerRelationId)),
+					   (void) 0);
+	}
+	{
+		MemoryContext context = MemoryContextSwitchTo(TopMemoryContext);
+
+		checked = lappend_oid(checked, server->serverid);
+		MemoryContextSwitchTo(context);
+	}
+}
+
+/* Ask Python for the size, showing it the proven clauses and all wanted columns. */
+static void
+ctGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid table)
+{
+	TablePlan  *plan = palloc0(sizeof(TablePlan));
+	List	   *clauses = rel->baserestrictinfo;
+	List	   *exprs = rel->reltarget->exprs;
+	List	   *columns = NIL;
+	Bitmapset  *valued = NULL,
+			   *fixed = NULL;
+	ListCell   *cell;
+
+	check_class(table);
+	foreach(cell, wanted_columns(rel, table, clauses))
+	{
+		Oid			type,
+					collation;
+		int32		typmod;
+
+		get_atttypetypmodcoll(table, lfirst_int(cell), &type, &typmod, &collation);
+		columns = lappend(columns, makeVar(rel->relid, lfirst_int(cell), type, typmod,
+										   collation, 0));
+	}
+	namestrcpy(&key_column, "");
+	rel->baserestrictinfo = planning_clauses(root, rel, &valued, &fixed);
+	rel->reltarget->exprs = columns;
+	CALL_MULTICORN(multicorn->GetForeignRelSize(root, rel, table),
+				   (rel->baserestrictinfo = clauses, rel->reltarget->exprs = exprs));
+
+	plan->multicorn = rel->fdw_private;
+	plan->key = get_attnum(table, NameStr(key_column));
+	plan->has_key = plan->key > 0 && bms_is_member(plan->key, valued);
+	if (plan->has_key && !bms_is_member(plan->key, fixed))
+		rel->rows = Min(rel->rows, RUNTIME_KEYS);
+	rel->fdw_private = plan;
+}
+
+/*
+ * Whether Multicorn may be asked for a sorted path.  Only a LIMIT is better
+ * served by one: it costs as much as the unsorted one, and the source may
+ * have to be read in order for it.  Of a sort key that is not a plain column
+ * Multicorn looks up a name that there may not be.
+ */
+static bool
+sort_wanted(PlannerInfo *root, RelOptInfo *rel)
+{
+	ListCell   *cell,
+			   *member;
+
+	if (root->limit_tuples <= 0)
+		return false;
+	foreach(cell, root->query_pathkeys)
+	{
+		foreach(member, lfirst_node(PathKey, cell)->pk_eclass->ec_members)
+		{
+			EquivalenceMember *found = lfirst_node(EquivalenceMember, member);
+
+			if (bms_equal(found->em_relids, rel->relids) &&
+				!(IsA(found->em_expr, Var) && ((Var *) found->em_expr)->varattno > 0))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Add a path; "disabled" makes it the last resort. */
+static void
+add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, bool disabled, Cost startup,
+			  Cost total, List *pathkeys, Relids outer, List *fdw_private)
+{
+#if PG_VERSION_NUM < 180000
+	if (disabled)
+	{
+		startup += disable_cost;
+		total += disable_cost;
+	}
+#endif
+	add_path(rel, (Path *) create_foreignscan_path(root, rel, NULL, rows,
+#if PG_VERSION_NUM >= 180000
+												   disabled ? 1 : 0,
+#endif
+												   startup, total, pathkeys, outer, NULL,
+#if PG_VERSION_NUM >= 170000
+												   NIL,
+#endif
+												   fdw_private));
+}
+
+/* For generate_implied_equalities_for_column: is this member the key? */
+static bool
+is_key(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, EquivalenceMember *member,
+	   void *key)
+{
+	Oid			type;
+	Var		   *column = plain_column((Node *) member->em_expr, rel->relid, &type);
+
+	return column != NULL && column->varattno == *(AttrNumber *) key;
+}
+
+/* Add a path for each set of other tables whose columns give the key its values. */
+static void
+add_keyed_paths(PlannerInfo *root, RelOptInfo *rel, AttrNumber key, Cost startup)
+{
+	List	   *joins = list_copy(rel->joininfo);
+	List	   *outers = NIL;
+	ListCell   *cell;
+
+	if (rel->has_eclass_joins)
+		joins = list_concat(joins,
+							generate_implied_equalities_for_column(root, rel, is_key, &key,
+																   rel->lateral_referencers));
+	foreach(cell, joins)
+	{
+		RestrictInfo *join = lfirst_node(RestrictInfo, cell);
+		Relids		outer;
+		Bound		bound;
+		double		rows;
+
+		if (!join_clause_is_movable_to(join, rel) || !judge(join->clause, rel->relid, &bound) ||
+			bound.column->varattno != key || !gives_values(&bound))
+			continue;
+		outer = bms_del_member(bms_union(join->clause_relids, rel->lateral_relids), rel->relid);
+		if (bms_is_empty(outer) || list_member(outers, outer))
+			continue;
+		outers = lappend(outers, outer);
+		rows = bound.is_array ? RUNTIME_KEYS : 1;
+		add_scan_path(root, rel, rows, false, startup, startup + rows * rel->reltarget->width,
+					  NIL, outer, NIL);
+	}
+}
+
+/*
+ * Let Multicorn make its paths, and make them again: with the clauses that
+ * the planner says belong to a parameterized path, with LATERAL references,
+ * and so that no table is read without its key when there is another way.
+ */
+static void
+ctGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid table)
+{
+	TablePlan  *plan = rel->fdw_private;
+	List	   *pathkeys = root->query_pathkeys;
+	List	   *eq_classes = root->eq_classes;
+	Relids		lateral = rel->lateral_relids;
+	List	   *made;
+	ListCell   *cell;
+	bool		disabled = plan->key > 0 && !plan->has_key;
+
+	if (!sort_wanted(root, rel))
+		root->query_pathkeys = NIL;
+	root->eq_classes = NIL;		/* of use for parameterized paths only */
+	rel->lateral_relids = NULL; /* which its paths do not take into account */
+	rel->fdw_private = plan->multicorn;
+	CALL_MULTICORN(multicorn->GetForeignPaths(root, rel, table),
+				   (root->query_pathkeys = pathkeys, root->eq_classes = eq_classes,
+					rel->lateral_relids = lateral, rel->fdw_private = plan));
+	made = rel->pathlist;
+	rel->pathlist = NIL;
+	foreach(cell, made)
+	{
+		ForeignPath *path = lfirst_node(ForeignPath, cell);
+
+		if (path->path.param_info != NULL)
+			continue;
+		add_scan_path(root, rel, rel->rows, disabled, path->path.startup_cost,
+					  Max(path->path.total_cost, path->path.startup_cost), path->path.pathkeys,
+					  rel->lateral_relids, path->fdw_private);
+		if (plan->key > 0 && path->path.pathkeys == NIL)
+			add_keyed_paths(root, rel, plan->key, path->path.startup_cost);
+	}
+}
+
+/*
+ * Let Multicorn make the plan, without clauses: it would copy them and warn
+ * of those it does not know.  BeginForeignScan takes them from plan.qual.
+ */
+static ForeignScan *
+ctGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid table, ForeignPath *path, List *tlist,
+				 List *clauses, Plan *outer_plan)
+{
+	TablePlan  *plan = rel->fdw_private;
+	ForeignScan *volatile scan = NULL;
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	rel->fdw_private = plan->multicorn;
+	CALL_MULTICORN(scan = multicorn->GetForeignPlan(root, rel, table, path, tlist, NIL, outer_plan),
+				   rel->fdw_private = plan);
+	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
+	scan->fdw_exprs = NIL;
+
+	foreach(cell, wanted_columns(rel, table, clauses))
+		names = lappend(names, makeString(get_attname(table, lfirst_int(cell), false)));
+	lfirst(list_nth_cell(scan->fdw_private, PRIVATE_COLUMNS)) = names;
+
+	/* A PathKey does not outlive planning, and the scan does not need it. */
+	foreach(cell, (List *) list_nth(scan->fdw_private, PRIVATE_SORT))
+		lfirst(list_nth_cell((List *) lfirst(cell), SORT_PATHKEY)) = NULL;
+	return scan;
+}
+
+static List *
+ctImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid server)
+{
+	List	   *volatile statements = NIL;
+
+	CALL_MULTICORN(statements = multicorn->ImportForeignSchema(stmt, server), (void) 0);
+	return statements;
+}
+
+
+/* ------------------------------------------------------------------------
+ * Scanning
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Begin a scan of Multicorn's with these clauses, and further names for the
+ * set of wanted columns.  Multicorn reads both from the plan node; it gets a
+ * copy, as the plan may be a cached one.  fdw_state becomes Multicorn's.
+ */
+static void
+begin_multicorn(ForeignScanState *node, int eflags, List *clauses, List *names)
+{
+	Plan	   *plan = node->ss.ps.plan;
+	ForeignScan *copy = palloc(sizeof(ForeignScan));
+	List	   *fdw_private;
+	ListCell   *columns;
+
+	*copy = *(ForeignScan *) plan;
+	copy->fdw_exprs = clauses;
+	copy->fdw_private = fdw_private = list_copy(copy->fdw_private);
+	columns = list_nth_cell(fdw_private, PRIVATE_COLUMNS);
+	lfirst(columns) = list_concat_copy((List *) lfirst(columns), names);
+	node->ss.ps.plan = (Plan *) copy;
+	CALL_MULTICORN(multicorn->BeginForeignScan(node, eflags), node->ss.ps.plan = plan);
+}
+
+/*
+ * The query ends without EndForeignScan, which happens after errors: let
+ * Python's iterator go, and with it the threads and sockets it holds.  The
+ * memory of the scan is freed after this callback.  Multicorn's ReScan does
+ * nothing but drop the iterator, and cannot fail.
+ */
+static void
+release_scan(void *arg)
+{
+	TableScan  *scan = arg;
+
+	if (!scan->open)
+		return;
+	scan->open = false;
+	scan->node->fdw_state = scan->multicorn;
+	multicorn->ReScanForeignScan(scan->node);
+}
+
+/* Note an operand of a scan; the result is what Multicorn gets in its place. */
+static Expr *
+add_operand(TableScan *scan, Bound *bound)
+{
+	Param	   *param = makeNode(Param);
+
+	scan->operands = lappend(scan->operands,
+							 ExecInitExpr(bound->operand, (PlanState *) scan->node));
+	scan->conversions = lappend_int(scan->conversions, bound->conversion);
+	param->paramkind = PARAM_EXTERN;
+	param->paramid = list_length(scan->operands);
+	param->paramtype = bound->type;
+	param->paramtypmod = -1;
+	param->paramcollid = get_typcollation(bound->type);
+	param->location = -1;
+	return (Expr *) param;
+}
+
+/* The clauses for Multicorn to scan with. */
+static List *
+scan_clauses(TableScan *scan)
+{
+	ForeignScan *plan = (ForeignScan *) scan->node->ss.ps.plan;
+	List	   *clauses = NIL,
+			   *types = NIL;
+	ListCell   *cell;
+	int			number = 0;
+
+	foreach(cell, plan->scan.plan.qual)
+	{
+		Expr	   *value = NULL;
+		Bound		bound;
+
+		if (!judge(lfirst(cell), plan->scan.scanrelid, &bound))
+			continue;
+		if (bound.operand && IsA(bound.operand, Const))
+		{
+			Const	   *known = (Const *) bound.operand;
+
+			scan->never |= known->constisnull;
+			if (known->constisnull)
+				continue;
+			value = constant(&bound, known->constvalue);
+		}
+		else if (bound.operand)
+		{
+			value = add_operand(scan, &bound);
+			types = lappend_oid(types, bound.type);
+		}
+		clauses = lappend(clauses, multicorn_clause(&bound, value));
+	}
+	scan->params = makeParamList(list_length(types));
+	foreach(cell, types)
+	{
+		ParamExternData *param = &scan->params->params[number++];
+
+		param->pflags = 0;
+		param->ptype = lfirst_oid(cell);
+	}
+	return clauses;
+}
+
+/* EXPLAIN alone begins nothing; see ctExplainForeignScan. */
+static void
+ctBeginForeignScan(ForeignScanState *node, int eflags)
+{
+	TableScan  *scan = palloc0(sizeof(TableScan));
+	List	   *clauses;
+
+	scan->node = node;
+	node->fdw_state = scan;
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	clauses = scan_clauses(scan);
+	scan->fresh = true;
+	begin_multicorn(node, eflags, clauses, NIL);
+	scan->multicorn = node->fdw_state;
+	node->fdw_state = scan;
+	scan->open = true;
+	scan->release.func = release_scan;
+	scan->release.arg = scan;
+	MemoryContextRegisterResetCallback(node->ss.ps.state->es_query_cxt, &scan->release);
+}
+
+/*
+ * Evaluate the operands.  When one is NULL, no row is selected, as their
+ * operators are strict.
+ */
+static void
+evaluate_operands(TableScan *scan)
+{
+	ExprContext *econtext = scan->node->ss.ps.ps_ExprContext;
+	ListCell   *operand,
+			   *conversion;
+	int			number = 0;
+
+	scan->empty = scan->never;
+	forboth(operand, scan->operands, conversion, scan->conversions)
+	{
+		ParamExternData *param = &scan->params->params[number++];
+
+		if (scan->empty)
+			return;
+		param->value = ExecEvalExpr((ExprState *) lfirst(operand), econtext, &param->isnull);
+		scan->empty = param->isnull;
+		if (!param->isnull)
+			param->value = convert(param->value, (Conversion) lfirst_int(conversion));
+	}
+}
+
+/*
+ * The next row.  At the first of each (re)scan Multicorn evaluates its
+ * parameters, so it is lent our list of them.
+ */
+static TupleTableSlot *
+ctIterateForeignScan(ForeignScanState *node)
+{
+	TableScan  *scan = node->fdw_state;
+	EState	   *estate = node->ss.ps.state;
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	ParamListInfo estate_params = estate->es_param_list_info;
+	ParamListInfo econtext_params = econtext->ecxt_param_list_info;
+	TupleTableSlot *volatile slot = NULL;
+
+	if (scan->fresh)
+		evaluate_operands(scan);
+	if (scan->empty)
+	{
+		scan->fresh = false;
+		return ExecClearTuple(node->ss.ss_ScanTupleSlot);
+	}
+	if (scan->fresh)
+		estate->es_param_list_info = econtext->ecxt_param_list_info = scan->params;
+	scan->fresh = false;
+	node->fdw_state = scan->multicorn;
+	CALL_MULTICORN(slot = multicorn->IterateForeignScan(node),
+				   (node->fdw_state = scan, estate->es_param_list_info = estate_params,
+					econtext->ecxt_param_list_info = econtext_params));
+	CHECK_FOR_INTERRUPTS();
+	return slot;
+}
+
+static void
+ctReScanForeignScan(ForeignScanState *node)
+{
+	TableScan  *scan = node->fdw_state;
+
+	scan->fresh = true;
+	node->fdw_state = scan->multicorn;
+	CALL_MULTICORN(multicorn->ReScanForeignScan(node), node->fdw_state = scan);
+}
+
+static void
+ctEndForeignScan(ForeignScanState *node)
+{
+	TableScan  *scan = node->fdw_state;
+
+	if (!scan->open)
+		return;
+	scan->open = false;
+	node->fdw_state = scan->multicorn;
+	CALL_MULTICORN(multicorn->EndForeignScan(node), node->fdw_state = scan);
+}
+
+
+/* ------------------------------------------------------------------------
+ * EXPLAIN
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * The clauses for Multicorn to explain: those whose operands have a value
+ * without running anything.  *runtime gets the others that are proven.
+ */
+static List *
+explain_clauses(ForeignScanState *node, List **runtime, List **names)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	Oid			table = RelationGetRelid(node->ss.ss_currentRelation);
+	List	   *clauses = NIL;
+	ListCell   *cell;
+
+	foreach(cell, plan->scan.plan.qual)
+	{
+		Expr	   *value = NULL;
+		Bound		bound;
+
+		if (!judge(lfirst(cell), plan->scan.scanrelid, &bound))
+			continue;
+		if (bound.operand && has_param((Node *) bound.operand, NULL))
+		{
+			char	   *column = get_attname(table, bound.column->varattno, false);
+
+			*runtime = lappend(*runtime, bound.clause);
+			*names = lappend(*names, makeString(psprintf(MARK_RUNTIME "%s", column)));
+			continue;
+		}
+		if (bound.operand)
+		{
+			ExprState  *state = ExecInitExpr(bound.operand, (PlanState *) node);
+			bool		isnull;
+			Datum		datum = ExecEvalExpr(state, node->ss.ps.ps_ExprContext, &isnull);
+
+			if (isnull)
+				continue;
+			value = constant(&bound, datum);
+		}
+		clauses = lappend(clauses, multicorn_clause(&bound, value));
+	}
+	return clauses;
+}
+
+/* What Python's explain says, as Multicorn prints it. */
+static char *
+explain_text(ForeignScanState *node, bool verbose, List *clauses, List *names)
+{
+	ExplainState *es = NewExplainState();
+	void	   *state = node->fdw_state;
+
+	es->verbose = verbose;
+	begin_multicorn(node, EXEC_FLAG_EXPLAIN_ONLY, clauses, names);
+	CALL_MULTICORN((multicorn->ExplainForeignScan(node, es), multicorn->EndForeignScan(node)),
+				   node->fdw_state = state);
+	return es->str->data;
+}
+
+/* For find_ancestors: the SubPlans in an expression. */
+static bool
+collect_subplans(Node *node, List **found)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan))
+		*found = lappend(*found, node);
+	return expression_tree_walker(node, collect_subplans, found);
+}
+
+/*
+ * Find a plan node below "here": *ancestors becomes what
+ * set_deparse_context_plan wants, the nodes above it, the nearest first.
+ * Subplans in expressions of other places than the usual are not found;
+ * their parameters are then printed as $n.
+ */
+static bool
+find_ancestors(Plan *here, Plan *wanted, List *plans, List *above, List **ancestors)
+{
+	List	   *children,
+			   *subplans;
+	ListCell   *cell;
+
+	if (here == NULL)
+		return false;
+	check_stack_depth();
+	if (here == wanted)
+	{
+		*ancestors = above;
+		return true;
+	}
+	above = lcons(here, list_copy(above));
+	children = list_make2(here->lefttree, here->righttree);
+	if (IsA(here, Append))
+		children = list_concat(children, list_copy(((Append *) here)->appendplans));
+	else if (IsA(here, MergeAppend))
+		children = list_concat(children, list_copy(((MergeAppend *) here)->mergeplans));
+	else if (IsA(here, SubqueryScan))
+		children = lappend(children, ((SubqueryScan *) here)->subplan);
+#if PG_VERSION_NUM < 140000
+	else if (IsA(here, ModifyTable))
+		children = list_concat(children, list_copy(((ModifyTable *) here)->plans));
+#endif
+	foreach(cell, children)
+	{
+		if (find_ancestors(lfirst(cell), wanted, plans, above, ancestors))
+			return true;
+	}
+	subplans = list_copy(here->initPlan);
+	collect_subplans((Node *) here->targetlist, &subplans);
+	collect_subplans((Node *) here->qual, &subplans);
+	if (IsA(here, NestLoop) || IsA(here, MergeJoin) || IsA(here, HashJoin))
+		collect_subplans((Node *) ((Join *) here)->joinqual, &subplans);
+	if (IsA(here, Result))
+		collect_subplans(((Result *) here)->resconstantqual, &subplans);
+	foreach(cell, subplans)
+	{
+		SubPlan    *subplan = lfirst_node(SubPlan, cell);
+
+		if (find_ancestors(list_nth(plans, subplan->plan_id - 1), wanted, plans,
+						   lcons(subplan, list_copy(above)), ancestors))
+			return true;
+	}
+	return false;
+}
+
+/* Bounds that get their value at run time, as PostgreSQL prints conditions. */
+static void
+explain_runtime(ForeignScanState *node, List *runtime, ExplainState *es)
+{
+	Plan	   *plan = node->ss.ps.plan;
+	List	   *ancestors = NIL,
+			   *context;
+
+	find_ancestors(es->pstmt->planTree, plan, es->pstmt->subplans, NIL, &ancestors);
+	context = set_deparse_context_plan(es->deparse_cxt, plan, ancestors);
+	ExplainPropertyText(RUNTIME_LABEL,
+						deparse_expression((Node *) make_ands_explicit(runtime), context,
+										   es->verbose, false), es);
+}
+
+/*
+ * Print Python's "Label: value" lines each under its own label.  Multicorn
+ * gets a scan of its own for it, without any parameter, whether the query
+ * ran or not.
+ */
+static void
+ctExplainForeignScan(ForeignScanState *node, ExplainState *es)
+{
+	List	   *runtime = NIL,
+			   *names = NIL,
+			   *clauses = explain_clauses(node, &runtime, &names);
+	char	   *line = explain_text(node, es->verbose, clauses, names);
+
+	while (line && *line)
+	{
+		char	   *end = strchr(line, '\n'),
+				   *value;
+
+		if (end)
+			*end++ = '\0';
+		if (strncmp(line, LABEL, strlen(LABEL)) == 0)
+			line += strlen(LABEL);
+		value = strstr(line, ": ");
+		if (value)
+		{
+			*value = '\0';
+			value += 2;
+		}
+		/* Python names the columns of such bounds; explain_runtime says more. */
+		if (runtime == NIL || strcmp(line, RUNTIME_LABEL) != 0)
+			ExplainPropertyText(value ? line : "Note", value ? value : line, es);
+		line = end;
+	}
+	if (runtime)
+		explain_runtime(node, runtime, es);
+}
+
+
+/* ------------------------------------------------------------------------
+ * The handler
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Only reading is offered.  Multicorn's other callbacks are left out: those
+ * for writing, as the tables cannot be written, and that for LIMIT, which
+ * gives wrong rows below views with conditions.
+ */
+Datum
+cloudtrail_fdw_handler(PG_FUNCTION_ARGS)
+{
+	FdwRoutine *routine = makeNode(FdwRoutine);
+
+	if (multicorn == NULL)
+	{
+		PGFunction	handler = load_external_function("$libdir/multicorn", "multicorn_handler",
+													 true, NULL);
+		FdwRoutine *found = (FdwRoutine *) DatumGetPointer(handler(fcinfo));
+
+		multicorn = MemoryContextAlloc(TopMemoryContext, sizeof(FdwRoutine));
+		*multicorn = *found;
+	}
+	routine->GetForeignRelSize = ctGetForeignRelSize;
+	routine->GetForeignPaths = ctGetForeignPaths;
+	routine->GetForeignPlan = ctGetForeignPlan;
+	routine->BeginForeignScan = ctBeginForeignScan;
+	routine->IterateForeignScan = ctIterateForeignScan;
+	routine->ReScanForeignScan = ctReScanForeignScan;
+	routine->EndForeignScan = ctEndForeignScan;
+	routine->ExplainForeignScan = ctExplainForeignScan;
+	routine->ImportForeignSchema = ctImportForeignSchema;
+	PG_RETURN_POINTER(routine);
+}

@@ -1,0 +1,1 @@
+-- What install makes without the extension is there.
