@@ -49,12 +49,17 @@ class Handler:
         """Give the error that is about to be raised its SQLSTATE, message, detail and hint."""
         if self.active and self.reporter is not None:
             texts = (error.sqlstate, error.message, error.detail, error.hint)
-            self.reporter(*[None if text is None else text.encode() for text in texts])
+            self.reporter(*[None if text is None else c_string(text) for text in texts])
 
     def needs(self, column: str) -> None:
         """Forbid plans that do not bind ``column`` with ``=``."""
         if column and self.active and self.namer is not None:
             self.namer(column.encode())
+
+
+def c_string(text: str) -> bytes:
+    """Text as C takes it."""
+    return text.replace("\0", "").encode(errors="replace")
 
 
 def at_exit(callback: Callable[[], None]) -> None:

@@ -77,7 +77,9 @@ def place_extension(connection: Connection) -> None:
     placed = scripts / f"{NAME}.control"
     if (libraries / f"{NAME}.so").exists() and placed.exists() and placed.read_text() == control:
         return
-    compiler = shutil.which("cc") or shutil.which("gcc")
+    # the private PostgreSQL brings a compiler of its own beside its programs
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), names["BINDIR"]])
+    compiler = shutil.which("cc", path=path) or shutil.which("gcc", path=path)
     if not (headers / "postgres.h").exists():
         raise FdwError(f"the server's headers are not in {headers}", hint=headers_hint(connection))
     if compiler is None:

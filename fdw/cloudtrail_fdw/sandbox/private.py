@@ -18,9 +18,11 @@ from typing import Optional
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.sandbox.packages import OTHER_WAYS, Apt, source_lines, unpack
 
-NAME = "postgresql-13-multicorn-1.4"
+NAME = "postgresql-13-multicorn-1.4-cc"
 ROOTS = ("postgresql-13", "postgresql-13-python3-multicorn", "python3-multicorn")
-HEADERS = "postgresql-server-dev-13"  # to compile a handler against; its dependencies are not
+HEADERS = "postgresql-server-dev-13"  # to compile the handler against; its dependencies are not
+# A small C compiler with libc's headers, for machines that have none: their dependencies are not
+COMPILER = ("tcc", "libc6-dev", "linux-libc-dev")
 # In the closure, but only libc, or only for maintainer scripts, or for what the sandbox does not
 # use (LLVM for jit, PAM's modules, perl, message catalogs of libc). ldd proves the rest complete.
 LEFT_OUT = frozenset({
@@ -38,6 +40,15 @@ UNUSED = (
     "usr/lib/postgresql/13/lib/bitcode", "usr/lib/postgresql/13/lib/llvmjit.so",
     "usr/lib/postgresql/13/lib/llvmjit_types.bc",
 )  # fmt: skip
+CC = """\
+#!/bin/sh
+# tcc, with what PostgreSQL's headers expect of another compiler: its spinlocks are not ours to use
+root=$(dirname "$(readlink -f "$0")")/../../../../..
+exec "$root/usr/bin/tcc" -B"$root/usr/{libraries}/tcc" -nostdinc -nostdlib \\
+    -isystem "$root/usr/{libraries}/tcc/include" -isystem "$root/usr/include" \\
+    -isystem "$root/usr/include/{triplet}" \\
+    -DS_LOCK_H -Dslock_t=char -D__builtin_unreachable=abort "$@"
+"""
 # glibc's own libraries, and libgcc_s, which is part of every Debian
 LIBC = re.compile(
     r"(linux-vdso|ld-linux[-\w]*|lib(c|m|dl|pthread|rt|util|resolv|gcc_s|nss_\w+))\.so[.\d]*"
@@ -117,14 +128,16 @@ def _fetch(work: Path, sources: Sequence[str], progress: Callable[[str], None]) 
     apt = Apt(work, sources)
     apt.update()
     names = [name for name in apt.closure(ROOTS) if name not in LEFT_OUT]
-    progress(f"downloading PostgreSQL 13 with Multicorn ({len(names)} packages, 45 MB)")
+    progress(f"downloading PostgreSQL 13 with Multicorn ({len(names)} packages, 50 MB)")
     packages = apt.download(names, work / "debs")
+    packages += apt.download(COMPILER, work / "compiler")
     for headers in (HEADERS, f"{HEADERS}/bullseye"):
         try:
             return packages + apt.download([headers], work / "headers")
         except FdwError:
-            progress(f"{headers} cannot be had")
-    return packages  # complete but for what compiles a handler
+            continue  # the security suite's is sometimes late
+    progress(f"{HEADERS} cannot be had: the handler will not be compiled")
+    return packages
 
 
 def _libraries(root: Path) -> Path:
@@ -142,6 +155,12 @@ def _trim(root: Path) -> None:
     for name in UNUSED:
         path = root / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for pattern in ("*.a", "*.o", "libc.so", "libm.so"):  # for linking programs
+        for path in (root / libraries).glob(pattern):
+            path.unlink()
+    compiler = bindir(root) / "cc"
+    compiler.write_text(CC.format(libraries=Path("lib") / libraries.name, triplet=libraries.name))
+    compiler.chmod(0o755)
     psql = root / "psql"
     psql.write_text(PSQL.format(libraries=libraries))
     psql.chmod(0o755)

@@ -139,7 +139,7 @@ class Request:
             f"Log Group: {groups}",
             f"Window: {edge(self.window.start)} to {edge(self.window.end)} of delivery"
             + (f" ({self.margins})" if self.margins else ""),
-            f"Filter Pattern: {self.window.pattern or 'none'}",
+            f"Filter Pattern: {' '.join(self.window.pattern.splitlines()) or 'none'}",
             "Direction: oldest first",
         ]
         if self.window.streams:

@@ -1,0 +1,31 @@
+"""A cluster with the probe's tables, on every server with Multicorn that can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from probe_servers import Probe, probe, servers
+
+from cloudtrail_fdw.sandbox.runtime import Server
+
+
+def by_name(server: Server) -> str:
+    """How pytest names the server."""
+    return f"pg{server.postgres_version}-multicorn{server.multicorn_version}"
+
+
+@pytest.fixture(scope="session", params=servers(), ids=by_name)
+def probed(request: pytest.FixtureRequest) -> Iterator[Probe]:
+    """The cluster."""
+    with probe(request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def session(probed: Probe) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A superuser's session behind the handler."""
+    with probed.connect() as connection:
+        yield connection
