@@ -117,9 +117,11 @@ def read_quals(
         found = read_qual(qual, column, date_style)
         if found is not None:
             predicates[column.name] = (*predicates.get(column.name, ()), found)
-    order = {name: place for place, name in enumerate(columns)}
-    ordered = dict(sorted(predicates.items(), key=lambda item: order[item[0]]))
-    return Bounds(ordered, tuple(sorted(set(runtime), key=order.__getitem__)))
+    if len(predicates) + len(runtime) < 2:  # a look-up by key, which has to be quick
+        return Bounds(predicates, tuple(runtime))
+    # the planner's order of quals is not the query's
+    ordered = {name: predicates[name] for name in columns if name in predicates}
+    return Bounds(ordered, tuple(name for name in columns if name in runtime))
 
 
 def unknown_at_explain(value: object, column: Column) -> bool:

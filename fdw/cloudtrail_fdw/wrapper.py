@@ -72,6 +72,8 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         self.layout = tuple(columns)
         self.session: tuple[Optional[str], ...] = ()
         self.settings: Optional[Settings] = None
+        self.generation = 0
+        self.layouts: dict[frozenset[str], tuple[str, ...]] = {}
         self.table: Table = guarded(find_table, self.options, self.layout)
         self.handler = Handler()
         at_exit(interrupts.join_threads)
@@ -80,17 +82,27 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         self, quals: Iterable[Qual], columns: Iterable[str], explain: bool
     ) -> tuple[Any, Settings]:
         """What the table plans for these quals, and the settings in force now."""
+        settings = self.current_settings(explain)
+        if self.handler.active:
+            bounds = read_quals(quals, self.table.column, "ISO, MDY", explain=False)
+            if explain:
+                bounds = replace(bounds, runtime=runtime_columns(columns))
+        else:
+            style = interrupts.setting("DateStyle") or "ISO, MDY"
+            bounds = read_quals(quals, self.table.column, style, explain)
+        return self.table.plan(settings, bounds, frozenset(columns)), settings
+
+    def current_settings(self, planning: bool) -> Settings:
+        """The settings in force; while a scan runs, those of its beginning."""
+        generation = self.handler.flag.value
+        if self.settings is not None and not planning and 0 < generation == self.generation:
+            return self.settings
         session = tuple(interrupts.setting(name) for name in SESSION_SETTINGS)
         if self.settings is None or session != self.session:
             self.settings = read_settings(self.options, dict(zip(SESSION_SETTINGS, session)).get)
             self.session = session
-        if self.handler.active:
-            bounds = read_quals(quals, self.table.column, "ISO, MDY", explain=False)
-            bounds = replace(bounds, runtime=runtime_columns(columns))
-        else:
-            style = interrupts.setting("DateStyle") or "ISO, MDY"
-            bounds = read_quals(quals, self.table.column, style, explain)
-        return self.table.plan(self.settings, bounds, frozenset(columns)), self.settings
+        self.generation = generation
+        return self.settings
 
     def filled(self, columns: Iterable[str]) -> tuple[str, ...]:
         """The layout of a row: an empty name for a column that nobody will look at.
@@ -100,7 +112,9 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         if not self.handler.active:
             return self.layout
         wanted = frozenset(columns)
-        return tuple(name if name in wanted else "" for name in self.layout)
+        if wanted not in self.layouts:
+            self.layouts[wanted] = tuple(name if name in wanted else "" for name in self.layout)
+        return self.layouts[wanted]
 
     def execute(
         self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object = None, **_: object

@@ -30,7 +30,8 @@
  *
  * - cloudtrail_fdw_active, which Python reads through ctypes, says that it is
  *	 called through this library, and hence that the set of wanted columns is
- *	 complete and that times are ISO and UTC.
+ *	 complete and that times are ISO and UTC.  Its value changes with every
+ *	 scan that begins, so that Python need not read settings at each rescan.
  * - In EXPLAIN, names in that set that no column has tell which columns have
  *	 a bound at run time (MARK_RUNTIME).
  * - The functions exported below are called by Python, through ctypes too.
@@ -160,6 +161,9 @@ static struct
 
 int			cloudtrail_fdw_active = 0;
 
+/* Changes with every scan that begins: what Python read before may be stale. */
+static int	generation = 1;
+
 static FdwRoutine *multicorn = NULL;
 static NameData key_column;		/* named by Python during get_rel_size */
 static void (*exit_callback) (void) = NULL;
@@ -263,7 +267,7 @@ rethrow(MemoryContext context)
 		MemoryContext context_ = CurrentMemoryContext; \
 		if (report.message) \
 			forget_report(); \
-		cloudtrail_fdw_active = 1; \
+		cloudtrail_fdw_active = generation; \
 		PG_TRY(); \
 		{ \
 			call; \
@@ -1077,6 +1081,7 @@ ctBeginForeignScan(ForeignScanState *node, int eflags)
 
 	scan->node = node;
 	node->fdw_state = scan;
+	generation = generation == PG_INT32_MAX ? 1 : generation + 1;
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	clauses = scan_clauses(scan);

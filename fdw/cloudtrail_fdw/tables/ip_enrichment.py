@@ -190,8 +190,10 @@ def projection(layout: tuple[str, ...]) -> Callable[[Row], Sequence[object]]:
     """From a row with all columns to one in the order of ``layout``, NULL for an empty name."""
     if "" not in layout and len(layout) > 1:
         return itemgetter(*(PLACES[name] for name in layout))
-    places = [PLACES.get(name) for name in layout]
-    return lambda row: tuple(None if place is None else row[place] for place in places)
+    nothing = len(PLACES)
+    # two places more: of one alone itemgetter would give a value, not a row
+    places = itemgetter(*(PLACES.get(name, nothing) for name in layout), nothing, nothing)
+    return lambda row: places((*row, None))[:-2]
 
 
 @lru_cache(maxsize=1024)
