@@ -89,6 +89,28 @@ class LogGroup:
         return {"logGroupName": self.name}
 
 
+def choose_groups(
+    asked: Optional[tuple[str, ...]], option: str
+) -> Optional[tuple[tuple[str, LogGroup], ...]]:
+    """The groups that a query or the option names, each beside its name; None for neither.
+
+    FdwError for a name that is not the option's, or that no group can have.
+    """
+    only = LogGroup(option) if option else None
+    if asked is None:
+        return None if only is None else ((only.short_name, only),)
+    for name in asked:
+        if only is not None and name not in (only.name, only.short_name):
+            raise FdwError(
+                f'this table reads log group "{only.name}" only, not "{name}"',
+                hint="Leave log_group_name out, or change the option log_group.",
+                sqlstate="HV00R",
+            )
+        if not LogGroup(name).valid:
+            raise FdwError(f'"{name}" is no name or ARN of a log group', sqlstate="HV00R")
+    return tuple((name, only or LogGroup(name)) for name in asked)
+
+
 @dataclass(frozen=True)
 class Window:
     """What to ask one group for; times in milliseconds, inclusive, None for no bound."""

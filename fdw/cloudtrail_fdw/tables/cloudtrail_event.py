@@ -23,8 +23,16 @@ from cloudtrail_fdw.sources.cloudtrail_record import (
     read_record,
     storable,
 )
-from cloudtrail_fdw.sources.cloudwatch_logs import Budget, LogEvent, LogGroup, Window, read_pages
+from cloudtrail_fdw.sources.cloudwatch_logs import (
+    Budget,
+    LogEvent,
+    LogGroup,
+    Window,
+    choose_groups,
+    read_pages,
+)
 from cloudtrail_fdw.sources.filter_pattern import build_pattern
+from cloudtrail_fdw.sources.time_slices import delivery_window
 
 MOST_STREAMS = 100  # names in one call
 TIME = "timestamp with time zone"
@@ -159,47 +167,30 @@ def edge(milliseconds: Optional[int]) -> str:
 def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
     """Choose groups, window and pattern; FdwError for a group that cannot be meant."""
     own_filter, clash = choose_filter(bounds)
-    start, end, margins = delivery_window(settings, bounds)
+    deliveries = delivery_window(
+        settings, bounds.between("event_time"), bounds.between("timestamp")
+    )
     empty = clash or any(bounds.values(name) == () for name in bounds.predicates)
-    empty = empty or (start is not None and end is not None and start > end)
+    empty = empty or deliveries.empty
     streams = bounds.values("log_stream_name") or ()
     window = Window(
-        start,
-        end,
+        deliveries.start,
+        deliveries.end,
         "" if empty else build_pattern(TABLE.column, bounds, own_filter or ""),
         own_filter is None,
         streams if len(streams) <= MOST_STREAMS else (),
     )
     return Request(
-        groups=None if empty else choose_groups(settings, bounds),
+        groups=None
+        if empty
+        else choose_groups(bounds.values("log_group_name"), settings.log_group),
         window=window,
         own_filter=own_filter,
         account_wanted="log_group_account_id" in wanted,
         empty=empty,
         runtime=bounds.runtime,
-        margins=margins,
+        margins=deliveries.margins,
     )
-
-
-def delivery_window(settings: Settings, bounds: Bounds) -> tuple[Optional[int], Optional[int], str]:
-    """The delivery times, in ms, that hold all rows the bounds select, and why so wide.
-
-    An event is delivered after its event_time: at most ``clock_skew`` before, by clocks that
-    differ, and at most ``delivery_lag`` later.
-    """
-    happened, delivered = bounds.between("event_time"), bounds.between("timestamp")
-    lows, highs, margins = [], [], []
-    if happened.low is not None:
-        lows.append(happened.low - int(settings.clock_skew * times.SECOND))
-        margins.append(f"clock_skew {settings.clock_skew:g} s")
-    if happened.high is not None:
-        highs.append(happened.high + int(settings.delivery_lag * times.SECOND))
-        margins.append(f"delivery_lag {settings.delivery_lag:g} s")
-    lows += [] if delivered.low is None else [delivered.low]
-    highs += [] if delivered.high is None else [delivered.high]
-    start = max(lows) // 1000 if lows else None
-    end = min(highs) // 1000 if highs else None
-    return start, end, ", ".join(margins)
 
 
 def choose_filter(bounds: Bounds) -> tuple[Optional[str], bool]:
@@ -211,24 +202,6 @@ def choose_filter(bounds: Bounds) -> tuple[Optional[str], bool]:
         raise FdwError("filter takes one pattern", hint="Join the patterns with ||.",
                        sqlstate="HV024")  # fmt: skip
     return (values[0], False) if values else (None, True)
-
-
-def choose_groups(settings: Settings, bounds: Bounds) -> Optional[tuple[tuple[str, LogGroup], ...]]:
-    """The groups that log_group_name or the option names; None when neither does."""
-    asked = bounds.values("log_group_name")
-    only = LogGroup(settings.log_group) if settings.log_group else None
-    if asked is None:
-        return None if only is None else ((only.short_name, only),)
-    for name in asked:
-        if only is not None and name not in (only.name, only.short_name):
-            raise FdwError(
-                f'this table reads log group "{only.name}" only, not "{name}"',
-                hint="Leave log_group_name out, or change the option log_group.",
-                sqlstate="HV00R",
-            )
-        if not LogGroup(name).valid:
-            raise FdwError(f'"{name}" is no name or ARN of a log group', sqlstate="HV00R")
-    return tuple((name, only or LogGroup(name)) for name in asked)
 
 
 def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterator[list[object]]:
