@@ -100,6 +100,22 @@ def test_killing_the_service_in_mid_scan_is_an_error(kind: str) -> None:
             assert "run the query again" in text(raised.value)
 
 
+def test_a_chain_that_breaks_is_an_error(kind: str) -> None:
+    broken = {
+        "repeated-token": "the same nextToken twice",
+        "expired-next-token": "AWS refused logs:FilterLogEvents",
+    }
+    for sandbox in start(kind, "paged", "--events", str(SHAPES), "--scan-mb", "0.01"):
+        with sandbox.connect() as db:
+            for fault, message in broken.items():
+                sandbox.command("fault", fault, "on")
+                with pytest.raises(psycopg.Error) as raised:
+                    db.execute(COUNT)
+                assert message in text(raised.value)
+                sandbox.command("fault", fault, "off")
+            assert db.execute(COUNT).fetchone() == (96,)
+
+
 @pytest.mark.parametrize("fault", ["empty-pages"], indirect=True)
 @pytest.mark.parametrize("limit", ["max_calls = 5", "max_bytes = 100"])
 def test_a_budget_ends_the_scan_with_its_name(db: Db, fault: str, limit: str) -> None:
