@@ -104,7 +104,7 @@ def test_uninstall_takes_the_extension_along(new_database: Any) -> None:
 def test_without_a_compiler_the_notice_says_so(
     new_database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(extension, "find_compiler", lambda bindir: None)
     monkeypatch.setattr(extension, "VERSION", "9.9")  # a version that the server has no files of
     dsn = new_database()
     output = installed(dsn)

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from probe_tables import table_sql, wrapper_sql
 
+from cloudtrail_fdw.cli import extension
 from cloudtrail_fdw.sandbox import cluster, runtime, site
 
 HERE = Path(__file__).parent
@@ -49,18 +50,20 @@ def servers() -> list[runtime.Server]:
 
 def compile_handler(server: runtime.Server, folder: Path) -> Path:
     """The handler's library for a server, built as ``install`` does."""
-    command = ["make", "-s", "-f", str(SOURCE / "Makefile"), f"OUT={folder}"]
-    if server.kind == "private":
+    library = folder / "cloudtrail_fdw.so"
+    if server.kind == "private":  # its pg_config names folders it is not in
+        compiler = extension.find_compiler(server.bindir)
+        assert compiler is not None
         headers = server.bindir.parents[3] / "include/postgresql/13/server"
-        command += [f"SERVER_HEADERS={headers}"]
-    else:
-        for name in ("cloudtrail_fdw.c", "Makefile"):
-            shutil.copy(SOURCE / name, folder)
-        command = ["make", "-s", "-C", str(folder), f"PG_CONFIG={server.bindir / 'pg_config'}"]
+        extension.compile_handler(compiler, headers, SOURCE / "cloudtrail_fdw.c", library)
+        return library
+    for name in ("cloudtrail_fdw.c", "Makefile"):
+        shutil.copy(SOURCE / name, folder)
+    command = ["make", "-s", "-C", str(folder), f"PG_CONFIG={server.bindir / 'pg_config'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or "warning" in done.stderr:
         raise AssertionError(done.stdout + done.stderr)
-    return folder / "cloudtrail_fdw.so"
+    return library
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from importlib import metadata
 from pathlib import Path
+from typing import Optional
 
 from cloudtrail_fdw.cli.database import Connection, value
 from cloudtrail_fdw.errors import FdwError
@@ -77,9 +78,7 @@ def place_extension(connection: Connection) -> None:
     placed = scripts / f"{NAME}.control"
     if (libraries / f"{NAME}.so").exists() and placed.exists() and placed.read_text() == control:
         return
-    # the private PostgreSQL brings a compiler of its own beside its programs
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), names["BINDIR"]])
-    compiler = shutil.which("cc", path=path) or shutil.which("gcc", path=path)
+    compiler = find_compiler(Path(names["BINDIR"]))
     if not (headers / "postgres.h").exists():
         raise FdwError(f"the server's headers are not in {headers}", hint=headers_hint(connection))
     if compiler is None:
@@ -96,6 +95,12 @@ def place_extension(connection: Connection) -> None:
         file.write(control)
     Path(file.name).chmod(0o644)
     Path(file.name).replace(placed)
+
+
+def find_compiler(bindir: Path) -> Optional[str]:
+    """A C compiler: this machine's, or the one that the private PostgreSQL brings."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(bindir)])
+    return shutil.which("cc", path=path) or shutil.which("gcc", path=path)
 
 
 def compile_handler(compiler: str, headers: Path, source: Path, library: Path) -> None:
