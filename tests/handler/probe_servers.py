@@ -57,7 +57,7 @@ def compile_handler(server: runtime.Server, folder: Path) -> Path:
         headers = server.bindir.parents[3] / "include/postgresql/13/server"
         extension.compile_handler(compiler, headers, SOURCE / "cloudtrail_fdw.c", library)
         return library
-    for name in ("cloudtrail_fdw.c", "Makefile"):
+    for name in ("cloudtrail_fdw.c", "cloudtrail_fdw.control", "Makefile"):
         shutil.copy(SOURCE / name, folder)
     command = ["make", "-s", "-C", str(folder), f"PG_CONFIG={server.bindir / 'pg_config'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
