@@ -62,7 +62,8 @@ def test_without_an_installation(new_database: Any) -> None:
     ("change", "said"),
     [
         ("DROP FOREIGN TABLE cloudtrail.cloudtrail_trail", "tables are missing: cloudtrail_trail"),
-        ("ALTER FOREIGN TABLE cloudtrail.ip_enrichment DROP COLUMN city", "of another version"),
+        ("ALTER FOREIGN TABLE cloudtrail.ip_enrichment DROP COLUMN city CASCADE",
+         "of another version"),
         ("CREATE OR REPLACE FUNCTION cloudtrail.cloudtrail_fdw_validator(options text[], "
          "catalog oid) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'", "of another version"),
         ("ALTER SERVER cloudtrail OPTIONS (ADD geo_database '/no/such/file')", "/no/such/file"),

@@ -50,6 +50,7 @@ def test_an_older_version_is_brought_up_to_date(new_database: Any) -> None:
     installed(dsn)
     execute(
         dsn,
+        "DROP VIEW IF EXISTS cloudtrail.cloudtrail_event_geo",
         "ALTER FOREIGN TABLE cloudtrail.ip_enrichment DROP COLUMN city, ADD COLUMN town text, "
         "ALTER COLUMN asn TYPE text",
         "DROP FOREIGN TABLE cloudtrail.cloudtrail_trail",
@@ -73,6 +74,7 @@ def test_a_view_on_a_dropped_column_is_named_and_nothing_changes(new_database: A
     installed(dsn)
     execute(
         dsn,
+        "DROP VIEW IF EXISTS cloudtrail.cloudtrail_event_geo",
         "ALTER FOREIGN TABLE cloudtrail.ip_enrichment DROP COLUMN city, ADD COLUMN town text",
         "CREATE VIEW towns AS SELECT town FROM cloudtrail.ip_enrichment",
     )

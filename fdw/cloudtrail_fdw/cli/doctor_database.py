@@ -12,8 +12,9 @@ from psycopg import sql
 from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_schema, value
 from cloudtrail_fdw.cli.doctor_data import judge_data
 from cloudtrail_fdw.cli.finding import Finding, failed
-from cloudtrail_fdw.cli.install import SQL, uses_handler
+from cloudtrail_fdw.cli.install import uses_handler
 from cloudtrail_fdw.cli.table_changes import read_existing, table_changes
+from cloudtrail_fdw.cli.views import SQL
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.tables import TABLES
 

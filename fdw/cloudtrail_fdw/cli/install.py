@@ -16,10 +16,10 @@ from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_
 from cloudtrail_fdw.cli.extension import available, extension_sql, place_extension
 from cloudtrail_fdw.cli.server_python import check_python
 from cloudtrail_fdw.cli.table_changes import table_changes
+from cloudtrail_fdw.cli.views import SQL, analysis_objects
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import OPTIONS
 
-SQL = Path(__file__).parents[1] / "sql"
 DATA_FILES = {
     "geo_database": "geolocation.mmdb",
     "asn_database": "asn.mmdb",
@@ -107,7 +107,11 @@ def install_sql(connection: Connection, target: Target) -> list[str]:
         parts += extension_sql(connection)
     for file in sorted(SQL.glob("[0-9]*.sql")):
         if file.name.startswith("40_"):
-            parts += given + changes
+            parts += given
+            if changes:  # views keep the columns they show from changing; they are made anew
+                drops = analysis_objects()
+                parts += [f"DROP {kind} IF EXISTS @extschema@.{name};\n" for kind, name in drops]
+            parts += changes
         parts.append(file.read_text("utf-8"))
     names = {"@extschema@": target.schema, "@reader@": target.reader}
     return [filled(part, names, connection) for part in parts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Optional
 
@@ -11,13 +10,9 @@ import psycopg
 from psycopg import sql
 
 from cloudtrail_fdw.cli.database import Connection, connect, installed_schema, value
-from cloudtrail_fdw.cli.install import SQL
+from cloudtrail_fdw.cli.views import analysis_objects
 from cloudtrail_fdw.errors import FdwError
 
-CREATED = re.compile(
-    r"^CREATE (?:OR REPLACE )?(VIEW|FUNCTION|TABLE)(?: IF NOT EXISTS)? @extschema@\.(\w+)",
-    re.MULTILINE,
-)
 DROP = {
     "VIEW": sql.SQL("DROP VIEW IF EXISTS {} CASCADE"),
     "FUNCTION": sql.SQL("DROP FUNCTION IF EXISTS {} CASCADE"),
@@ -99,13 +94,6 @@ def drop_all(connection: Connection, schema: str) -> list[str]:
             connection.execute(drop.format(sql.Identifier(schema), sql.SQL(function)))
     connection.remove_notice_handler(note)
     return dropped
-
-
-def analysis_objects() -> list[tuple[str, str]]:
-    """Views and functions that stand on the tables, the last created first."""
-    files = [file.read_text("utf-8") for file in sorted(SQL.glob("9[2-9]_*.sql"))]
-    found: list[tuple[str, str]] = [pair for text in files for pair in CREATED.findall(text)]
-    return list(dict.fromkeys(reversed(found)))
 
 
 def drop_schema(connection: Connection, schema: str, reader: str) -> bool:
