@@ -1,4 +1,4 @@
-"""Who and where: sql/92_origin.sql, 95_sessions.sql and 96_event_views.sql, on the articles' own events."""
+"""Who and where: the views and functions of sql/92, 95 and 96, on the articles' own events."""
 
 from __future__ import annotations
 
