@@ -59,19 +59,17 @@ ERRORS = [
 def test_lasting_faults_are_errors(
     sandbox: Sandbox, db: Db, fault: str, message: str, hint: str
 ) -> None:
-    for _ in range(2):  # the same at the second try
-        with pytest.raises(psycopg.Error) as raised:
-            db.execute(f"{COUNT} WHERE log_group_name = 'shapes'")
-        assert message in text(raised.value)
-        assert hint in text(raised.value)
-        assert "AKID" not in text(raised.value)
-
-
-@pytest.mark.parametrize("fault", ["truncated-json", "html-body", "short-body"], indirect=True)
-@pytest.mark.parametrize("query", [COUNT, "SELECT * FROM cloudtrail_trail"])
-def test_half_an_answer_is_not_an_empty_one(db: Db, fault: str, query: str) -> None:
     with pytest.raises(psycopg.Error) as raised:
-        db.execute(query)
+        db.execute(f"{COUNT} WHERE log_group_name = 'shapes'")
+    assert message in text(raised.value)
+    assert hint in text(raised.value)
+    assert "AKID" not in text(raised.value)
+
+
+@pytest.mark.parametrize("fault", ["truncated-json", "html-body"], indirect=True)
+def test_half_an_answer_is_not_an_empty_one(db: Db, fault: str) -> None:
+    with pytest.raises(psycopg.Error) as raised:
+        db.execute("SELECT * FROM cloudtrail_trail")
     assert "cannot reach AWS" in text(raised.value)
 
 
