@@ -21,7 +21,7 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m cloudtrail_fdw.render --check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix

@@ -41,4 +41,11 @@ GRANT USAGE ON SCHEMA @extschema@ TO @reader@;
 GRANT SELECT ON @extschema@.cloudtrail_event TO @reader@;
 GRANT SELECT ON @extschema@.ip_enrichment TO @reader@;
 GRANT SELECT ON @extschema@.cloudtrail_trail TO @reader@;
+GRANT SELECT ON @extschema@.cloudtrail_event_history TO @reader@;
+GRANT SELECT ON @extschema@.cloudwatch_log_group TO @reader@;
+GRANT SELECT ON @extschema@.ipstack_ip TO @reader@;
+GRANT SELECT ON @extschema@.abuseipdb_check TO @reader@;
+GRANT SELECT ON @extschema@.shodan_host TO @reader@;
+GRANT SELECT ON @extschema@.cloudtrail_fdw_stat TO @reader@;
+GRANT SELECT ON @extschema@.cloudtrail_fdw_cache TO @reader@;
 -- /generated

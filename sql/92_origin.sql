@@ -38,7 +38,7 @@ WITH caller (
      'https://docs.aws.amazon.com/autoscaling/ec2/userguide/autoscaling-service-linked-role.html'),
     ('AWS Config', 'config.amazonaws.com', NULL, ARRAY['Describe%', 'Get%', 'List%'],
      true, NULL, NULL,
-     'https://docs.aws.amazon.com/config/latest/developerguide/using-service-linked-roles.html'),
+     'https://docs.aws.amazon.com/config/latest/developerguide/using-service-linked-roles-config.html'),
     ('EC2 instance roles', 'ec2.amazonaws.com', 'sts.amazonaws.com', ARRAY['AssumeRole'],
      false, NULL, NULL,
      'https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html'),
@@ -206,3 +206,22 @@ IS 'Region of the AWS range that holds the address.';
 
 GRANT SELECT ON @extschema@.cloudtrail_automatic_caller TO @reader@;
 GRANT SELECT ON @extschema@.cloudtrail_event_origin TO @reader@;
+
+-- Names of those who rent out machines or tunnels, as they stand in the registries of ASNs.
+CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_is_hosting(as_organization text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT
+AS $hosting$
+SELECT as_organization OPERATOR(pg_catalog.~*) (
+    'hosting|\mhost|server|data ?cent(er|re)|\mcolo|\mvp[ns]\M|cloud'
+    '|akamai|alibaba|choopa|clouvider|constant company|contabo|datacamp|digitalocean|flokinet'
+    '|gigenet|google|hetzner|hivelocity|hostinger|ionos|ip volume|leaseweb|linode|m247|microsoft'
+    '|mullvad|namecheap|njalla|online s\.?a\.?s|oracle|ovh|performive|psychz|quadranet|racknerd'
+    '|scaleway|stark industries|tencent|vultr|zenlayer'
+)
+$hosting$;
+
+COMMENT ON FUNCTION @extschema@.cloudtrail_is_hosting(text)
+IS 'Whether ip_enrichment.as_organization is known, by name, to rent out machines or tunnels: people''s own lines are elsewhere.';
+
+GRANT EXECUTE ON FUNCTION @extschema@.cloudtrail_is_hosting(text) TO @reader@;

@@ -42,7 +42,11 @@ SELECT
     e.user_type,
     COALESCE(e.username, e.session_issuer_name) AS username,
     e.user_arn,
-    COALESCE(e.user_arn, e.additional_event_data ->> 'UserName', e.username) AS who,
+    -- Identity Center: arn is absent or empty, and newer records have an id in place of the name
+    COALESCE(
+        NULLIF(e.user_arn, ''), e.additional_event_data ->> 'UserName', NULLIF(e.username, ''),
+        e.on_behalf_of_user_id
+    ) AS who,
     -- no errorCode tells a failed ConsoleLogin: the response does
     CASE
         WHEN r.result IS NOT NULL THEN r.result = 'Success'
@@ -62,7 +66,8 @@ SELECT
     e.source_ip,
     e.source_address_class,
     e.user_agent,
-    e.log_group_name
+    e.log_group_name,
+    e."timestamp"
 FROM @extschema@.cloudtrail_event e
 CROSS JOIN LATERAL (
     SELECT COALESCE(
@@ -77,7 +82,7 @@ IS 'Sign-ins to the console, role switches and sign-ins of IAM Identity Center, 
 COMMENT ON COLUMN @extschema@.cloudtrail_sign_in.username
 IS 'As recorded: HIDDEN_DUE_TO_SECURITY_REASONS where no such user exists.';
 COMMENT ON COLUMN @extschema@.cloudtrail_sign_in.who
-IS 'ARN, else name.';
+IS 'ARN, else name, else the id of the Identity Center user.';
 COMMENT ON COLUMN @extschema@.cloudtrail_sign_in.success
 IS 'By the response, not by error_code, which a failed ConsoleLogin lacks; NULL when the record does not say.';
 COMMENT ON COLUMN @extschema@.cloudtrail_sign_in.mfa_used

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
-from servers import BARE, KINDS, SHAPES, VERSIONS, Sandbox, start
+from servers import BARE, KINDS, SHAPES, VERSIONS, Db, Sandbox, start
+
+SHARED = ("sandbox", "sample")  # the servers that several modules use
+# In a test's id: what makes its server (one of SHARED, the module, or "probed"), and which it is.
+SERVER = re.compile(rf"\w+@(pg[\d.]+-)?[a-z]+[\d.]*({BARE})?")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -17,7 +21,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         kinds = list(KINDS)
         if getattr(metafunc.module, "WITHOUT_HANDLER_TOO", False):
             kinds += [kind + BARE for kind in KINDS]
-        metafunc.parametrize("kind", kinds, indirect=True, scope="session")
+        used = [name for name in SHARED if name in metafunc.fixturenames]
+        maker = used[0] if used else metafunc.definition.path.stem
+        names = [f"{maker}@{kind}" for kind in kinds]
+        metafunc.parametrize("kind", kinds, indirect=True, scope="session", ids=names)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one worker do all tests that share a server, so that each server starts once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByServer(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            shared = SERVER.search(nodeid)
+            return shared[0] if shared else nodeid.split("::")[0]
+
+    return ByServer(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -39,10 +59,16 @@ def sample(kind: str) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def db(sandbox: Sandbox) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def db(sandbox: Sandbox) -> Iterator[Db]:
     """A superuser's session in the sandbox of shapes."""
-    with sandbox.connect() as connection:
-        yield connection
+    with sandbox.session() as session:
+        yield session
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from a worker of pytest-xdist which servers it met."""
+    VERSIONS.update(getattr(node, "workeroutput", {}).get("versions", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -53,6 +79,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A whole run that met no server proves nothing."""
+    if hasattr(session.config, "workeroutput"):  # a worker, which did a part
+        session.config.workeroutput["versions"] = VERSIONS
+        return
     whole = not session.config.option.file_or_dir and not session.config.option.keyword
     if whole and not VERSIONS and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
-from servers import Sandbox
+from servers import Db, Sandbox
 
 WITHOUT_HANDLER_TOO = True
-Db = psycopg.Connection[tuple[Any, ...]]
 SESSIONS = {
     "st_johns_iso": "SET TimeZone = 'America/St_Johns'; SET DateStyle = 'ISO, MDY'",
     "kolkata_german": "SET TimeZone = 'Asia/Kolkata'; SET DateStyle = 'German, DMY'",
@@ -101,7 +99,7 @@ def materialized(sandbox: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture(params=list(SESSIONS))
 def session(request: pytest.FixtureRequest, materialized: Sandbox) -> Iterator[Db]:
-    with materialized.connect() as db:
+    with materialized.session() as db:
         db.execute(SESSIONS[request.param])
         db.execute("SET my.name = 'LastEvent'")
         yield db

@@ -15,6 +15,13 @@ Db = psycopg.Connection[tuple[Any, ...]]
 COUNT = "SELECT count(*) FROM cloudtrail_event"
 
 
+@pytest.fixture(autouse=True)
+def asked_of_aws(request: pytest.FixtureRequest) -> None:
+    """Every answer of the shared session comes from AWS, none from the cache."""
+    if "db" in request.fixturenames:
+        request.getfixturevalue("db").execute("SET cloudtrail_fdw.cache = off")
+
+
 @pytest.fixture
 def fault(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[str]:
     """Switch one fault of the local AWS on for the test."""
@@ -90,6 +97,7 @@ def test_without_a_trail_the_group_must_be_named(db: Db, fault: str, message: st
 def test_killing_the_service_in_mid_scan_is_an_error(kind: str) -> None:
     for sandbox in start(kind, "killed", "--events", str(SHAPES), "--scan-mb", "0.01"):
         with sandbox.connect() as db:
+            db.execute("SET cloudtrail_fdw.cache = off")
             assert db.execute(COUNT).fetchone() == (96,)
             sandbox.command("fault", "die-after-pages", "on")
             with pytest.raises(psycopg.Error) as raised:

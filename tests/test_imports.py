@@ -19,7 +19,8 @@ ALLOWED = {
     "sources": {"sources", *BASE},
     "tables": {"tables", "sources", *BASE},
     "wrapper": {"tables", "handler", *BASE},
-    "render": {"tables", *BASE},
+    "render": {"tables", "render_checks", "render_recipes", *BASE},
+    "render_recipes": BASE,
 }
 
 

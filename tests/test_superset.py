@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cloudtrail_fdw.bounds import read_quals
 from cloudtrail_fdw.sandbox.local_aws.pattern import Reading, compile_pattern
 from cloudtrail_fdw.sources.cloudtrail_record import read_record
-from cloudtrail_fdw.sources.filter_pattern import build_pattern
+from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
 from cloudtrail_fdw.tables.cloudtrail_event import RECORD, TABLE
 
 TEXTS = ("event_name", "error_code", "username", "session_issuer_arn", "source_ip_address")
@@ -112,5 +112,5 @@ def test_no_wanted_event_is_filtered_out(quals: list[Qual], message: str, readin
     bounds = read_quals(quals, TABLE.column, "ISO, MDY", explain=False)
     if any(bounds.values(name) == () for name in bounds.predicates):
         raise AssertionError("a contradiction kept a row")
-    pattern = build_pattern(TABLE.column, bounds, "")
+    pattern = join_clauses("", build_clauses(TABLE.column, bounds, ""))
     assert not pattern or compile_pattern(pattern, reading)(message), pattern

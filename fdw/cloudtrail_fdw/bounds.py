@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Optional, Protocol, Union
 
 from cloudtrail_fdw import times
-from cloudtrail_fdw.declare import Column
+from cloudtrail_fdw.declare import Column, Order
 
 TEXT_WITHOUT_VALUE = "?"  # what Multicorn's EXPLAIN shows for a text parameter
 
@@ -78,11 +78,13 @@ class Qual(Protocol):
 class Bounds:
     """What is proven of the rows a query wants, per column.
 
-    ``runtime`` names the columns whose bound has no value yet, as in EXPLAIN of a join key.
+    ``runtime`` names the columns whose bound has no value yet, as in EXPLAIN of a join key;
+    ``order`` is the order the rows have to come in.
     """
 
     predicates: Mapping[str, tuple[Predicate, ...]] = field(default_factory=dict)
     runtime: tuple[str, ...] = ()
+    order: Optional[Order] = None
 
     def of(self, name: str) -> tuple[Predicate, ...]:
         """All predicates on one column."""

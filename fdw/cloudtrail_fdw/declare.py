@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 TYPES = frozenset({"text", "text[]", "jsonb", "boolean", "integer", "bigint", "double precision",
                    "timestamp with time zone", "inet", "cidr"})  # fmt: skip
-KINDS = frozenset({"text", "integer", "interval", "boolean", "path", "url", "secret"})
+KINDS = frozenset({"text", "integer", "interval", "boolean", "choice", "path", "url",
+                   "secret"})  # fmt: skip
 CATALOGS = frozenset({"server", "table", "mapping"})
 
 
@@ -58,7 +59,8 @@ class Column:
 class Option:
     """One OPTIONS entry: its kind, the catalogs it may stand in, its default, one sentence.
 
-    ``guc`` options may also be set for a session as ``cloudtrail_fdw.<name>``.
+    ``guc`` options may also be set for a session as ``cloudtrail_fdw.<name>``; an option of kind
+    choice takes one of ``choices``.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Option:
     help: str
     default: str = ""
     guc: bool = False
+    choices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a careless declaration at import; secrets live in user mappings only."""
@@ -81,6 +84,14 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Order:
+    """ORDER BY a column that is never NULL."""
+
+    column: str
+    descending: bool
+
+
+@dataclass(frozen=True)
 class Table:
     """One SQL table.
 
@@ -89,7 +100,8 @@ class Table:
     columns the query names, a hint only. ``scan(request, settings, layout)`` yields one
     sequence a row with a value for every name of ``layout``, in that order, and None for an
     empty name. ``rows(request)`` estimates how many. ``key`` names the column that a query must
-    give.
+    give, ``orders`` the orders in which rows can be made.
+    ``for_readers`` says whether the role for analysts may read it.
     """
 
     name: str
@@ -100,6 +112,8 @@ class Table:
     rows: Callable[[Any], int]
     width: int
     key: str = ""
+    orders: tuple[Order, ...] = ()
+    for_readers: bool = True
     column: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

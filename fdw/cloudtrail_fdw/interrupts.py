@@ -9,6 +9,7 @@ requests). Outside PostgreSQL, as in the command line, the flags do not exist.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import queue
 import signal
 import threading
@@ -22,6 +23,7 @@ from cloudtrail_fdw.errors import FdwError
 
 T = TypeVar("T")
 STEP = 0.05  # seconds between two looks at the flags
+PARTING = 0.25  # seconds that the end of a scan waits for its thread
 
 
 def backend_flag(name: str) -> Any:
@@ -128,15 +130,18 @@ def join_threads(seconds: float = 2.0) -> None:
             scan.thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def stream(produce: Callable[[threading.Event], Iterator[T]], depth: int = 2) -> Iterator[T]:
+def stream(
+    produce: Callable[[threading.Event], Iterator[T]], depth: int = 2, lazy: int = 0
+) -> Iterator[T]:
     """The items of ``produce(stop)``, made on a thread of their own, ``depth`` ahead at most.
 
-    ``stop`` is set when nobody wants more. Raises what the producer raises, and FdwError when
-    the query has to stop or the scan was stopped by a rollback: an end is never mistaken for
-    completeness.
+    The first ``lazy`` items are made only when they are asked for. ``stop`` is set when nobody
+    wants more. Raises what the producer raises, and FdwError when the query has to stop or the
+    scan was stopped by a rollback: an end is never mistaken for completeness.
     """
     scan = Scan()
     items: queue.Queue[tuple[str, Any]] = queue.Queue(depth)
+    asked = threading.Semaphore(0)
 
     def offer(kind: str, item: object) -> None:
         while not scan.stop.is_set():
@@ -148,10 +153,16 @@ def stream(produce: Callable[[threading.Event], Iterator[T]], depth: int = 2) ->
 
     def run() -> None:
         try:
-            for item in produce(scan.stop):
-                offer("item", item)
+            source = produce(scan.stop)
+            for number in itertools.count():
+                while number < lazy and not asked.acquire(timeout=STEP) and not scan.stop.is_set():
+                    pass
                 if scan.stop.is_set():
                     return
+                item = next(source, asked)
+                if item is asked:
+                    break
+                offer("item", item)
             offer("end", None)
         except BaseException as error:  # noqa: BLE001 - raised again by the reader
             offer("error", error)
@@ -159,6 +170,7 @@ def stream(produce: Callable[[threading.Event], Iterator[T]], depth: int = 2) ->
     scan.thread = spawn(run)
     try:
         while True:
+            asked.release()
             kind, item = receive(items, scan)
             if kind == "end":
                 return
@@ -167,6 +179,8 @@ def stream(produce: Callable[[threading.Event], Iterator[T]], depth: int = 2) ->
             yield item
     finally:
         scan.end()
+        # An idle backend keeps Python's lock: the thread could not even close its files.
+        scan.thread.join(PARTING)
 
 
 def receive(source: queue.Queue[T], scan: Scan) -> T:

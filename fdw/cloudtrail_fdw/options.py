@@ -59,6 +59,36 @@ OPTIONS = (
         "max_seconds", "interval", SERVER_OR_TABLE,
         "How long one scan may read from AWS before it fails.", "1 hour", guc=True,
     ),
+    Option(
+        "max_tps", "integer", SERVER,
+        "FilterLogEvents calls a second, of all sessions together; else the Region's quota.",
+    ),
+    Option(
+        "late_sweep", "boolean", SERVER_OR_TABLE,
+        "Whether a query that bounds event_time from above also looks for events that were "
+        "delivered later than delivery_lag.", "off", guc=True,
+    ),
+    Option(
+        "cache", "choice", SERVER_OR_TABLE,
+        "Whether pages of log events are kept on disk; wide reads whole windows, without the "
+        "query's filter pattern, for others to use.", "on", guc=True,
+        choices=("on", "off", "wide"),
+    ),
+    Option(
+        "cache_directory", "path", SERVER,
+        "Where the cache is; else CLOUDTRAIL_FDW_CACHE or .cache/cloudtrail-fdw of the "
+        "PostgreSQL server's user.",
+    ),
+    Option("cache_size", "integer", SERVER, "Bytes that the cache may have.", "1000000000"),
+    Option(
+        "cache_settle", "interval", SERVER_OR_TABLE,
+        "How long after its timestamp an event may still arrive in CloudWatch Logs: what is "
+        "younger is asked for again.", "5 min",
+    ),
+    Option(
+        "cache_max_age", "interval", SERVER_OR_TABLE,
+        "How old an answer for the part of a window that may still grow may be.", "0", guc=True,
+    ),
     Option("geo_database", "path", SERVER, "City-level geolocation database (mmdb)."),
     Option("asn_database", "path", SERVER, "Autonomous system database (mmdb)."),
     Option("ip_ranges", "path", SERVER, "AWS's ip-ranges.json."),
@@ -72,11 +102,57 @@ OPTIONS = (
     ),
     Option(
         "network_enrichment", "boolean", SERVER,
-        "Whether reverse DNS may be asked at all; off in one place is off.", "on", guc=True,
+        "Whether name servers and remote sources may be asked at all; off in one place is off.",
+        "on", guc=True,
+    ),
+    Option(
+        "ipstack_url", "url", SERVER, "Where ipstack is.", "https://api.ipstack.com",
+    ),
+    Option(
+        "abuseipdb_url", "url", SERVER, "Where AbuseIPDB is.", "https://api.abuseipdb.com",
+    ),
+    Option(
+        "shodan_url", "url", SERVER, "Where Shodan is.", "https://api.shodan.io",
+    ),
+    Option(
+        "ipstack_keep", "interval", SERVER,
+        "How long an answer of ipstack is kept.", "30 days", guc=True,
+    ),
+    Option(
+        "abuseipdb_keep", "interval", SERVER,
+        "How long an answer of AbuseIPDB is kept.", "1 day", guc=True,
+    ),
+    Option(
+        "shodan_keep", "interval", SERVER,
+        "How long an answer of Shodan is kept.", "7 days", guc=True,
+    ),
+    Option(
+        "ipstack_security", "boolean", SERVER,
+        "Whether to ask ipstack's security module too, which only some plans have.", "off",
+    ),
+    Option(
+        "abuseipdb_max_age_days", "integer", SERVER,
+        "How many days of reports AbuseIPDB counts, 365 at most.", "90", guc=True,
+    ),
+    Option(
+        "max_lookups", "integer", SERVER,
+        "Addresses that one query may send to a remote source.", "100", guc=True,
+    ),
+    Option(
+        "remote_timeout", "interval", SERVER,
+        "How long one call to a remote source may take, retries included.", "10 s", guc=True,
+    ),
+    Option(
+        "remote_errors", "choice", SERVER,
+        "What becomes of a limit or an outage of a remote source: the error of the query, or the "
+        "status of its rows.", "error", guc=True, choices=("error", "status"),
     ),
     Option("aws_access_key_id", "secret", MAPPING, "Static AWS access key id."),
     Option("aws_secret_access_key", "secret", MAPPING, "Static AWS secret access key."),
     Option("aws_session_token", "secret", MAPPING, "Session token of a temporary key."),
+    Option("ipstack_key", "secret", MAPPING, "API key of ipstack."),
+    Option("abuseipdb_key", "secret", MAPPING, "API key of AbuseIPDB."),
+    Option("shodan_key", "secret", MAPPING, "API key of Shodan."),
 )  # fmt: skip
 
 
@@ -98,15 +174,36 @@ class Settings:
     max_calls: int
     max_bytes: int
     max_seconds: float
+    max_tps: int
+    late_sweep: bool
+    cache: str
+    cache_directory: str
+    cache_size: int
+    cache_settle: float
+    cache_max_age: float
     geo_database: str
     asn_database: str
     ip_ranges: str
     dns_servers: str
     dns_timeout: float
     network_enrichment: bool
+    ipstack_url: str
+    abuseipdb_url: str
+    shodan_url: str
+    ipstack_keep: float
+    abuseipdb_keep: float
+    shodan_keep: float
+    ipstack_security: bool
+    abuseipdb_max_age_days: int
+    max_lookups: int
+    remote_timeout: float
+    remote_errors: str
     aws_access_key_id: str
     aws_secret_access_key: str
     aws_session_token: str
+    ipstack_key: str
+    abuseipdb_key: str
+    shodan_key: str
 
     def __repr__(self) -> str:
         """Nothing: the values may be secrets."""
@@ -134,7 +231,13 @@ def read_value(option: Option, text: str) -> object:
         if text.lower() not in BOOLEANS:
             raise refused(option, "on or off")
         return BOOLEANS[text.lower()]
+    if option.kind == "choice":
+        if text.lower() not in option.choices:
+            raise refused(option, " or ".join(option.choices))
+        return text.lower()
     if option.kind == "integer":
+        if not text and not option.default:
+            return 0
         if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) == 0:
             raise refused(option, "a whole number above 0")
         return int(text)

@@ -15,6 +15,8 @@ from typing import Optional
 
 from cloudtrail_fdw.declare import Column, Option, Push, Table
 from cloudtrail_fdw.options import OPTIONS
+from cloudtrail_fdw.render_checks import checks_list
+from cloudtrail_fdw.render_recipes import recipes_page
 from cloudtrail_fdw.tables import TABLES
 
 CATALOG_IDS = {"server": 1417, "mapping": 1418, "table": 3118}  # pg_foreign_server, …
@@ -50,7 +52,11 @@ def tables_sql(tables: Iterable[Table]) -> str:
 def validator_lists(options: Iterable[Option], tables: Iterable[Table]) -> str:
     """The constants of the validator: which options stand where, of what kind."""
     kinds = {
-        catalog: {option.name: option.kind for option in options if catalog in option.catalogs}
+        catalog: {
+            option.name: "|".join(option.choices) or option.kind
+            for option in options
+            if catalog in option.catalogs
+        }
         for catalog in CATALOG_IDS
     }
     kinds["server"] = {"wrapper": "wrapper", **kinds["server"]}
@@ -104,7 +110,11 @@ def extension_scripts(top: Path, new_validator: str) -> dict[Path, str]:
 
 def reader_grants(tables: Iterable[Table]) -> str:
     """SELECT on each of our tables, and on nothing else that the schema may hold."""
-    return "".join(f"GRANT SELECT ON @extschema@.{table.name} TO @reader@;\n" for table in tables)
+    return "".join(
+        f"GRANT SELECT ON @extschema@.{table.name} TO @reader@;\n"
+        for table in tables
+        if table.for_readers
+    )
 
 
 def columns_page(table: Table) -> str:
@@ -183,6 +193,7 @@ def files(top: Path) -> dict[Path, str]:
         (Path("docs/options.md"), DOCS_MARKS, "options", options_page(OPTIONS),
          new_page("Options", "Every option of the server, the tables and user mappings.",
                   "options")),
+        (Path("docs/checks.md"), DOCS_MARKS, "checks", checks_list(top), ""),
     ]  # fmt: skip
     parts += [
         (Path(f"docs/tables/{table.name}.md"), DOCS_MARKS, "columns", columns_page(table),
@@ -195,6 +206,7 @@ def files(top: Path) -> dict[Path, str]:
             wanted[path] = between(old, marks, name, new)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+    wanted |= recipes_page(top)
     return {**wanted, **extension_scripts(top, wanted[Path("sql/10_validator.sql")])}
 
 

@@ -16,7 +16,7 @@ from multicorn import ColumnDefinition, ForeignDataWrapper, TableDefinition, uti
 
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Qual, read_quals
-from cloudtrail_fdw.declare import Table
+from cloudtrail_fdw.declare import Order, Table
 from cloudtrail_fdw.errors import FdwError, missing_package
 from cloudtrail_fdw.handler import Handler, at_exit, runtime_columns
 from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
@@ -79,7 +79,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         at_exit(interrupts.join_threads)
 
     def request(
-        self, quals: Iterable[Qual], columns: Iterable[str], explain: bool
+        self, quals: Iterable[Qual], columns: Iterable[str], explain: bool, sortkeys: Any = None
     ) -> tuple[Any, Settings]:
         """What the table plans for these quals, and the settings in force now."""
         settings = self.current_settings(explain)
@@ -90,6 +90,8 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         else:
             style = interrupts.setting("DateStyle") or "ISO, MDY"
             bounds = read_quals(quals, self.table.column, style, explain)
+        for key in sortkeys or ():
+            bounds = replace(bounds, order=Order(key.attname, bool(key.is_reversed)))
         return self.table.plan(settings, bounds, frozenset(columns)), settings
 
     def current_settings(self, planning: bool) -> Settings:
@@ -121,7 +123,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
     ) -> Iterator[Sequence[object]]:
         """The rows, each with a value for every column of the foreign table."""
         try:
-            request, settings = self.request(quals, columns, explain=False)
+            request, settings = self.request(quals, columns, False, sortkeys)
             yield from self.table.scan(request, settings, self.filled(columns))
         except Exception as error:  # noqa: BLE001 - whatever it is, PostgreSQL must hear it
             report(error)
@@ -131,7 +133,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         verbose: bool = False, **_: object,
     ) -> list[str]:  # fmt: skip
         """The request, one label a line."""
-        request, _settings = guarded(self.request, quals, columns, True)
+        request, _settings = guarded(self.request, quals, columns, True, sortkeys)
         lines = str(request).split("\n")
         # the handler prints these itself, with their expressions
         own = self.handler.active
@@ -151,6 +153,17 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
     def get_path_keys(self) -> list[tuple[tuple[str, ...], int]]:
         """A look-up by key gives one row."""
         return [((self.table.key,), 1)] if self.table.key in self.layout else []
+
+    def can_sort(self, sortkeys: Sequence[Any]) -> list[Any]:
+        """The first of the keys, if rows can be made in its order.
+
+        The columns are never NULL, so the place of NULLs does not matter. Only the handler asks
+        for an order just where a LIMIT is served by it.
+        """
+        first = sortkeys[0] if sortkeys and self.handler.active else None
+        if first is None or Order(first.attname, bool(first.is_reversed)) not in self.table.orders:
+            return []
+        return [first]
 
     def end_scan(self) -> None:
         """Nothing: an iterator lets go of what it holds when it is closed."""

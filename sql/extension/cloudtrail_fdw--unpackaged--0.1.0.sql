@@ -36,12 +36,30 @@ DECLARE
             "max_calls": "integer",
             "max_bytes": "integer",
             "max_seconds": "interval",
+            "max_tps": "integer",
+            "late_sweep": "boolean",
+            "cache": "on|off|wide",
+            "cache_directory": "path",
+            "cache_size": "integer",
+            "cache_settle": "interval",
+            "cache_max_age": "interval",
             "geo_database": "path",
             "asn_database": "path",
             "ip_ranges": "path",
             "dns_servers": "text",
             "dns_timeout": "interval",
-            "network_enrichment": "boolean"
+            "network_enrichment": "boolean",
+            "ipstack_url": "url",
+            "abuseipdb_url": "url",
+            "shodan_url": "url",
+            "ipstack_keep": "interval",
+            "abuseipdb_keep": "interval",
+            "shodan_keep": "interval",
+            "ipstack_security": "boolean",
+            "abuseipdb_max_age_days": "integer",
+            "max_lookups": "integer",
+            "remote_timeout": "interval",
+            "remote_errors": "error|status"
         }'
         -- foreign table
         WHEN 3118 THEN '{
@@ -51,17 +69,24 @@ DECLARE
             "clock_skew": "interval",
             "max_calls": "integer",
             "max_bytes": "integer",
-            "max_seconds": "interval"
+            "max_seconds": "interval",
+            "late_sweep": "boolean",
+            "cache": "on|off|wide",
+            "cache_settle": "interval",
+            "cache_max_age": "interval"
         }'
         -- user mapping
         WHEN 1418 THEN '{
             "aws_access_key_id": "secret",
             "aws_secret_access_key": "secret",
-            "aws_session_token": "secret"
+            "aws_session_token": "secret",
+            "ipstack_key": "secret",
+            "abuseipdb_key": "secret",
+            "shodan_key": "secret"
         }'
         ELSE '{}' END;
-    secrets CONSTANT text[] := ARRAY['aws_access_key_id', 'aws_secret_access_key', 'aws_session_token'];
-    tables CONSTANT text[] := ARRAY['cloudtrail_event', 'ip_enrichment', 'cloudtrail_trail'];
+    secrets CONSTANT text[] := ARRAY['aws_access_key_id', 'aws_secret_access_key', 'aws_session_token', 'ipstack_key', 'abuseipdb_key', 'shodan_key'];
+    tables CONSTANT text[] := ARRAY['cloudtrail_event', 'ip_enrichment', 'cloudtrail_trail', 'cloudtrail_event_history', 'cloudwatch_log_group', 'ipstack_ip', 'abuseipdb_check', 'shodan_host', 'cloudtrail_fdw_stat', 'cloudtrail_fdw_cache', 'cloudtrail_fdw_cache_removal'];
     -- /generated
     place CONSTANT text := CASE catalog
         WHEN 1417 THEN 'a server'
@@ -104,6 +129,8 @@ BEGIN
             THEN 'give on or off'
             WHEN kind = 'integer' AND value !~ '^(?!0+$)[0-9]{1,18}$'
             THEN 'give a whole number above 0'
+            WHEN kind LIKE '%|%' AND lower(value) <> ALL (string_to_array(kind, '|'))
+            THEN 'give ' || replace(kind, '|', ' or ')
             WHEN kind = 'interval'
                 AND value !~* '^([0-9]+([.][0-9]+)? *(ms|s|(sec|second|min|minute|h|hour|d|day)s?)? *)+$'
             THEN 'give an interval such as ''90 s'' or ''1 hour'''

@@ -61,7 +61,8 @@ def test_without_an_installation(new_database: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("DROP FOREIGN TABLE cloudtrail.cloudtrail_trail", "tables are missing: cloudtrail_trail"),
+        ("DROP FOREIGN TABLE cloudtrail.cloudtrail_trail CASCADE",
+         "tables are missing: cloudtrail_trail"),
         ("ALTER FOREIGN TABLE cloudtrail.ip_enrichment DROP COLUMN city CASCADE",
          "of another version"),
         ("CREATE OR REPLACE FUNCTION cloudtrail.cloudtrail_fdw_validator(options text[], "

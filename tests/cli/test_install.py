@@ -50,9 +50,10 @@ def test_an_older_version_is_brought_up_to_date(new_database: Any) -> None:
     installed(dsn)
     execute(
         dsn,
-        "DROP VIEW IF EXISTS cloudtrail.cloudtrail_event_geo",
+        "DROP VIEW IF EXISTS cloudtrail.cloudtrail_event_geo, cloudtrail.cloudtrail_recording",
         "ALTER FOREIGN TABLE cloudtrail.ip_enrichment DROP COLUMN city, ADD COLUMN town text, "
         "ALTER COLUMN asn TYPE text",
+        "DROP VIEW steampipe.aws_cloudtrail_trail",
         "DROP FOREIGN TABLE cloudtrail.cloudtrail_trail",
         "CREATE OR REPLACE FUNCTION cloudtrail.cloudtrail_fdw_validator(options text[], "
         "catalog oid) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'",
@@ -172,3 +173,61 @@ def test_a_failed_connection_shows_no_password(dsn: str) -> None:
     assert result.output.startswith("Error: ")
     assert "hunter2" not in result.output
     assert "Traceback" not in result.output
+
+
+STEAMPIPE = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('steampipe')"
+
+
+def test_without_the_handler_steampipes_keys_are_text(new_database: Any) -> None:
+    dsn = new_database()
+    kinds = "SELECT atttypid::regtype::text FROM pg_attribute WHERE attname = 'ip' AND attrelid = "
+    for arguments, wanted in (
+        (("--no-handler",), "text"),
+        ((), "inet"),
+        (("--no-handler",), "inet"),
+    ):
+        installed(dsn, *arguments)
+        assert rows(dsn, kinds + "'steampipe.ipstack_ip'::regclass") == [(wanted,)]
+        query = "SELECT country_code FROM steampipe.ipstack_ip WHERE ip = '82.102.17.180'"
+        assert rows(dsn, query) == [("ES",)]
+
+
+def test_a_schema_steampipe_of_others_is_left_alone(new_database: Any) -> None:
+    dsn = new_database()
+    execute(dsn, "CREATE SCHEMA steampipe", "CREATE TABLE steampipe.notes (x text)")
+    result = run("install", dsn)
+    assert result.exit_code == 1
+    assert "which is not ours" in result.output
+    assert "--no-steampipe" in result.output
+    installed(dsn, "--no-steampipe")
+    assert rows(dsn, STEAMPIPE) == [("notes",)]
+    assert run("uninstall", dsn).exit_code == 0
+    assert rows(dsn, STEAMPIPE) == [("notes",)]
+
+
+def test_no_steampipe_drops_ours_and_keeps_what_is_not(new_database: Any) -> None:
+    dsn = new_database()
+    installed(dsn)
+    execute(dsn, "CREATE TABLE steampipe.notes (x text)")
+    installed(dsn)
+    installed(dsn, "--no-steampipe")
+    assert rows(dsn, STEAMPIPE) == [("notes",)]
+    execute(dsn, "CREATE VIEW steampipe.shodan_host AS SELECT 1 AS mine")
+    assert 'relation "shodan_host", which is not ours' in run("install", dsn).output
+
+
+def test_rows_of_people_survive_an_upgrade(new_database: Any) -> None:
+    dsn = new_database()
+    installed(dsn)
+    execute(
+        dsn,
+        "INSERT INTO cloudtrail.cloudtrail_check_run VALUES ('a', now(), now(), 'b', 1, 0)",
+        "DROP VIEW cloudtrail.cloudtrail_event_geo",
+        "DROP VIEW steampipe.aws_cloudtrail_trail",
+        "ALTER FOREIGN TABLE cloudtrail.cloudtrail_trail ADD COLUMN surplus text",
+    )
+    installed(dsn)
+    assert rows(dsn, "SELECT name FROM cloudtrail.cloudtrail_check_run") == [("a",)]
+    result = run("uninstall", dsn)
+    assert result.exit_code == 0, result.output
+    assert 'cloudtrail_check_run" has rows and stays' in result.output

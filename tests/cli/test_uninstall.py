@@ -25,7 +25,7 @@ def test_uninstall_names_dependents_and_drops_them_only_when_told(new_database: 
     result = run("uninstall", dsn, "--cascade")
     assert result.exit_code == 0, result.output
     assert "Dropped view public.logins" in result.output
-    left = "SELECT nspname FROM pg_namespace WHERE nspname = 'cloudtrail'"
+    left = "SELECT nspname FROM pg_namespace WHERE nspname IN ('cloudtrail', 'steampipe')"
     assert rows(dsn, left) == []
     assert rows(dsn, "SELECT 1 FROM pg_foreign_data_wrapper WHERE fdwname = 'cloudtrail_fdw'") == []
     assert rows(dsn, "SELECT extname FROM pg_extension WHERE extname = 'multicorn'")

@@ -13,8 +13,8 @@ from cloudtrail_fdw.sandbox.runtime import Server
 
 
 def by_name(server: Server) -> str:
-    """How pytest names the server."""
-    return f"pg{server.postgres_version}-multicorn{server.multicorn_version}"
+    """How pytest names the server; see SERVER in tests/conftest.py."""
+    return f"probed@pg{server.postgres_version}-multicorn{server.multicorn_version}"
 
 
 @pytest.fixture(scope="session", params=servers(), ids=by_name)

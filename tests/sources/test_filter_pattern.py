@@ -5,12 +5,13 @@ import pytest
 from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, NotIn, NotNull, Predicate, Prefix
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.sandbox.local_aws.pattern import compile_pattern
-from cloudtrail_fdw.sources.filter_pattern import build_pattern
+from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
 from cloudtrail_fdw.tables.cloudtrail_event import TABLE
 
 
 def pattern(own: str = "", **predicates: Predicate) -> str:
-    built = build_pattern(TABLE.column, Bounds({k: (v,) for k, v in predicates.items()}), own)
+    bounds = Bounds({name: (predicate,) for name, predicate in predicates.items()})
+    built = join_clauses(own, build_clauses(TABLE.column, bounds, own))
     compile_pattern(built)  # AWS's grammar accepts it
     return built
 
@@ -67,7 +68,7 @@ def test_a_users_plain_text_pattern_is_sent_alone() -> None:
 
 def test_an_unfinished_pattern_is_an_error() -> None:
     with pytest.raises(FdwError, match="no complete JSON filter pattern"):
-        build_pattern(TABLE.column, Bounds(), '{ $.eventName = "A"')
+        build_clauses(TABLE.column, Bounds(), '{ $.eventName = "A"')
 
 
 def test_what_does_not_fit_is_left_to_postgresql() -> None:

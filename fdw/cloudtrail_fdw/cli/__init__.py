@@ -9,6 +9,7 @@ import click
 import psycopg
 
 # Renamed, as a submodule's name stays the submodule's.
+from cloudtrail_fdw.cli.check import check_command
 from cloudtrail_fdw.cli.data import data as data_command
 from cloudtrail_fdw.cli.database import failure
 from cloudtrail_fdw.cli.demo import demo as demo_command
@@ -50,6 +51,7 @@ COMMANDS = (
     install_command,
     uninstall_command,
     doctor_command,
+    check_command,
     data_command,
     sandbox_command,
     demo_command,

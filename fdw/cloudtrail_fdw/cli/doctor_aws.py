@@ -47,7 +47,8 @@ def check_aws(
 
 def check_group(settings: Settings, group: str, here: str) -> Iterator[Finding]:
     """One log group, by name or ARN."""
-    from cloudtrail_fdw.sources.cloudwatch_logs import LogGroup, Window, read_page
+    from cloudtrail_fdw.sources.cloudwatch_logs import Window, read_page
+    from cloudtrail_fdw.sources.log_groups import LogGroup
 
     named = LogGroup(group)
     name = named.arn["name"] if named.arn else group

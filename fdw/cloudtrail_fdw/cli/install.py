@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ import click
 import psycopg
 from psycopg import sql
 
-from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_schema, value
+from cloudtrail_fdw.cli import steampipe
+from cloudtrail_fdw.cli.database import Connection, connect, failure, value
 from cloudtrail_fdw.cli.extension import available, extension_sql, place_extension
+from cloudtrail_fdw.cli.preconditions import check_database
 from cloudtrail_fdw.cli.server_python import check_python
 from cloudtrail_fdw.cli.table_changes import table_changes
 from cloudtrail_fdw.cli.views import SQL, analysis_objects
@@ -31,13 +32,15 @@ DATA_FILES = {
 class Target:
     """Where to install; ``options`` are the server's, an empty value takes one away.
 
-    ``handler`` is whether to use our own around Multicorn's, where that can be had.
+    ``handler`` is whether to use our own around Multicorn's, where that can be had;
+    ``steampipe`` whether to have the schema of that name.
     """
 
     schema: str = "cloudtrail"
     reader: str = "cloudtrail_reader"
     options: tuple[tuple[str, str], ...] = ()
     handler: bool = True
+    steampipe: bool = True
 
 
 def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
@@ -47,7 +50,7 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
     check nothing has then changed.
     """
     with connect(dsn) as connection:
-        check_database(connection, target)
+        check_target(connection, target)
         lacking = place_handler(connection) if target.handler else NOT_WANTED
         for statement in install_sql(connection, target):
             run(connection, statement)
@@ -72,6 +75,13 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
 NOT_WANTED = FdwError("--no-handler")
 
 
+def check_target(connection: Connection, target: Target) -> None:
+    """Raise FdwError unless all that the target names can be had and is ours or nobody's."""
+    check_database(connection, target.schema, target.reader)
+    if target.steampipe:
+        steampipe.check_steampipe(connection)
+
+
 def place_handler(connection: Connection) -> Optional[FdwError]:
     """Bring the extension's files to the server; what is lacking for it, if anything."""
     try:
@@ -94,9 +104,9 @@ def uses_handler(connection: Connection) -> bool:
 
 
 def install_sql(connection: Connection, target: Target) -> list[str]:
-    """The statements that this database, which check_database accepts, needs."""
+    """The statements that this database, which check_target accepts, needs."""
     given = server_options(connection, target.options)
-    changes = table_changes(connection, target.schema)
+    changes = changes_sql(connection, target)
     parts = [
         "SET LOCAL client_min_messages = warning;\n",
         "CREATE EXTENSION IF NOT EXISTS multicorn;\n",
@@ -106,15 +116,33 @@ def install_sql(connection: Connection, target: Target) -> list[str]:
     if target.handler and available(connection):
         parts += extension_sql(connection)
     for file in sorted(SQL.glob("[0-9]*.sql")):
+        if file == steampipe.FILE:
+            if not target.steampipe:
+                continue
+            parts += steampipe.creations(connection, target.handler)
         if file.name.startswith("40_"):
-            parts += given
-            if changes:  # views keep the columns they show from changing; they are made anew
-                drops = analysis_objects()
-                parts += [f"DROP {kind} IF EXISTS @extschema@.{name};\n" for kind, name in drops]
-            parts += changes
+            parts += [*given, *changes]
         parts.append(file.read_text("utf-8"))
     names = {"@extschema@": target.schema, "@reader@": target.reader}
     return [filled(part, names, connection) for part in parts]
+
+
+def changes_sql(connection: Connection, target: Target) -> list[str]:
+    """What brings older tables up to date, after the views on them are dropped.
+
+    Views keep the columns they show from changing; install makes them anew.
+    """
+    changes = table_changes(connection, target.schema)
+    drops = [f"DROP {kind} IF EXISTS @extschema@.{name};\n" for kind, name in analysis_objects()]
+    keyed = (
+        steampipe.changes(connection, target.handler)
+        if target.steampipe
+        else steampipe.drops(connection, "FOREIGN TABLE")
+    )
+    if not changes and not keyed:
+        return []
+    views = steampipe.drops(connection, "VIEW")
+    return [*views, *(drops if changes else ()), *changes, *keyed]
 
 
 def filled(text: str, names: dict[str, str], connection: Connection) -> str:
@@ -122,61 +150,6 @@ def filled(text: str, names: dict[str, str], connection: Connection) -> str:
     for mark, name in names.items():
         text = text.replace(mark, sql.Identifier(name).as_string(connection))
     return text
-
-
-def check_database(connection: Connection, target: Target) -> None:
-    """Raise FdwError unless this database and role can take the installation."""
-    for name in (target.schema, target.reader):
-        # the rule of PostgreSQL's own extensions for names that stand inside function bodies
-        if not name or re.search(r"[\"'$\\]", name):
-            raise FdwError(f"the name {name!r} cannot be used", hint="Leave out quotes, $ and \\.")
-    encoding = value(connection, "SHOW server_encoding")
-    if encoding != "UTF8":
-        raise FdwError(
-            f"the database's encoding is {encoding}; events need UTF8",
-            hint="CREATE DATABASE security ENCODING 'UTF8' TEMPLATE template0; and install there.",
-        )
-    if value(connection, "SHOW is_superuser") != "on":
-        raise FdwError(
-            "only a superuser can install a foreign data wrapper",
-            hint="Connect as one, often postgres. Reading the tables later takes no such rights.",
-        )
-    multicorn = "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'multicorn'"
-    if not value(connection, multicorn):
-        major = int(value(connection, "SHOW server_version_num")) // 10000
-        raise FdwError(
-            "the extension multicorn is not available on this server",
-            hint=f"Install Multicorn2 for PostgreSQL {major}: the package multicorn2_{major} of "
-            "PostgreSQL's yum repository, or from source elsewhere.",
-        )
-    check_names(connection, target)
-
-
-def check_names(connection: Connection, target: Target) -> None:
-    """Raise FdwError when a name we need is someone else's."""
-    other = installed_schema(connection)
-    if other not in (None, target.schema):
-        raise FdwError(
-            f'this database has cloudtrail_fdw in schema "{other}" already',
-            hint="Install there with --schema, or uninstall it first: one per database.",
-        )
-    wrapper = value(
-        connection,
-        "SELECT w.fdwname FROM pg_catalog.pg_foreign_server s "
-        "JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw "
-        "WHERE s.srvname = 'cloudtrail'",
-    )
-    if wrapper not in (None, "cloudtrail_fdw"):
-        raise FdwError(
-            f'a server "cloudtrail" of the foreign data wrapper "{wrapper}" is in the way',
-            hint="ALTER SERVER cloudtrail RENAME TO …;",
-        )
-    role = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s"
-    if value(connection, role, target.reader):
-        raise FdwError(
-            f'role "{target.reader}" is a superuser, not a reader',
-            hint="Name another role with --reader; it is created if need be.",
-        )
 
 
 def server_options(connection: Connection, options: tuple[tuple[str, str], ...]) -> list[str]:
@@ -241,22 +214,26 @@ def parse_options(given: tuple[str, ...], data_directory: Optional[Path]) -> dic
     "--no-handler", is_flag=True, help="Use Multicorn's own handler: some statements crash it."
 )
 @click.option(
+    "--no-steampipe", is_flag=True,
+    help="Leave out the schema steampipe; one that an earlier install made is dropped.",
+)  # fmt: skip
+@click.option(
     "--option", "given", multiple=True, metavar="NAME=VALUE",
     help="Option of the server, as region=eu-west-1; repeatable; an empty value removes it.",
 )  # fmt: skip
 def install_command(
     dsn: str, schema: str, reader: str, dry_run: bool, data_directory: Optional[Path],
-    no_handler: bool, given: tuple[str, ...],
+    no_handler: bool, no_steampipe: bool, given: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Install into the database DSN: schema, wrapper, server, tables, functions, role.
 
     Installing again brings an older version up to date and keeps options and settings.
     """
     options = tuple(parse_options(given, data_directory).items())
-    target = Target(schema, reader, options, handler=not no_handler)
+    target = Target(schema, reader, options, not no_handler, not no_steampipe)
     if not dry_run:
         install(dsn, target, click.echo)
         return
     with connect(dsn) as connection:
-        check_database(connection, target)
+        check_target(connection, target)
         click.echo("\n".join(["BEGIN;\n", *install_sql(connection, target), "COMMIT;"]))

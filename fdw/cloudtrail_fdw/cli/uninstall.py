@@ -9,14 +9,16 @@ import click
 import psycopg
 from psycopg import sql
 
+from cloudtrail_fdw.cli import steampipe
 from cloudtrail_fdw.cli.database import Connection, connect, installed_schema, value
-from cloudtrail_fdw.cli.views import analysis_objects
+from cloudtrail_fdw.cli.views import analysis_objects, data_tables
 from cloudtrail_fdw.errors import FdwError
 
 DROP = {
     "VIEW": sql.SQL("DROP VIEW IF EXISTS {} CASCADE"),
     "FUNCTION": sql.SQL("DROP FUNCTION IF EXISTS {} CASCADE"),
     "TABLE": sql.SQL("DROP TABLE IF EXISTS {} CASCADE"),
+    "FOREIGN TABLE": sql.SQL("DROP FOREIGN TABLE IF EXISTS {} CASCADE"),
 }
 FUNCTIONS = ("cloudtrail_fdw_validator(text[], oid)", "try_inet(text)", "try_jsonb(text)")
 
@@ -27,7 +29,7 @@ def uninstall(
     """Drop our objects; FdwError names what depends on them, unless ``cascade`` drops that too.
 
     The role stays, without rights and settings in this database: other databases may use it.
-    So does the extension multicorn.
+    So do the extension multicorn, and unless ``cascade`` tables in which people left rows.
     """
     with connect(dsn) as connection:
         home = installed_schema(connection)
@@ -36,22 +38,35 @@ def uninstall(
                 "cloudtrail_fdw is not installed " + (f'in schema "{schema}"' if home else "here"),
                 hint=f'It is in schema "{home}".' if home else "Is it another database?",
             )
-        dropped = drop_all(connection, home)
+        compatible = steampipe.ours(connection)
+        filled = [] if cascade else [t for t in data_tables() if has_rows(connection, home, t)]
+        objects = [(kind, sql.Identifier(steampipe.SCHEMA, name)) for kind, name in compatible]
+        objects += [(kind, sql.Identifier(home, name)) for kind, name in analysis_objects()]
+        objects += [("TABLE", sql.Identifier(home, t)) for t in data_tables() if t not in filled]
+        dropped = drop_all(connection, home, objects)
         if dropped and not cascade:
             raise FdwError(
                 "other objects depend on cloudtrail_fdw: " + ", ".join(dropped),
                 hint="Nothing was dropped. Drop them first, or all of them with --cascade.",
             )
+        withdraw(connection, reader)
+        if compatible:
+            drop_schema(connection, steampipe.SCHEMA, reader)
         kept = drop_schema(connection, home, reader)
+    for name in filled:
+        tell(f'Table "{home}"."{name}" has rows and stays; --cascade drops it.')
     for name in dropped:
         tell(f"Dropped {name}.")
     tell("Dropped cloudtrail_fdw." + (f' Schema "{home}" holds other objects and stays.' * kept))
     tell(f'The role "{reader}" and the extension multicorn stay: other databases may use them.')
 
 
-def drop_all(connection: Connection, schema: str) -> list[str]:
+def drop_all(
+    connection: Connection, schema: str, objects: list[tuple[str, sql.Identifier]]
+) -> list[str]:
     """Drop wrapper, server, tables, functions; what else that takes along, as PostgreSQL names it.
 
+    ``objects`` stand on the tables, each with its kind; the last made comes first.
     PostgreSQL names at most 100 of them and says how many more there are.
     """
     tables = connection.execute(
@@ -77,8 +92,8 @@ def drop_all(connection: Connection, schema: str) -> list[str]:
         )
 
     connection.add_notice_handler(note)
-    for kind, name in analysis_objects():
-        connection.execute(DROP[kind].format(sql.Identifier(schema, name)))
+    for kind, name in objects:
+        connection.execute(DROP[kind].format(name))
     names = [sql.Identifier(schema, name) for (name,) in tables]
     if names:
         drop = sql.SQL("DROP FOREIGN TABLE {} CASCADE")
@@ -96,14 +111,34 @@ def drop_all(connection: Connection, schema: str) -> list[str]:
     return dropped
 
 
-def drop_schema(connection: Connection, schema: str, reader: str) -> bool:
-    """Take the reader's rights and settings away and drop an empty schema; whether it stays."""
-    if value(connection, "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", reader):
-        role, home = sql.Identifier(reader), sql.Identifier(schema)
-        connection.execute(sql.SQL("REVOKE USAGE ON SCHEMA {} FROM {}").format(home, role))
+def has_rows(connection: Connection, schema: str, table: str) -> bool:
+    """Whether there is such a table, with rows."""
+    name = sql.Identifier(schema, table)
+    if value(connection, "SELECT pg_catalog.to_regclass(%s)", name.as_string(connection)) is None:
+        return False
+    row = connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(name)).fetchone()
+    return row is not None
+
+
+def is_role(connection: Connection, name: str) -> bool:
+    """Whether there is such a role."""
+    query = "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s"
+    return value(connection, query, name) is not None
+
+
+def withdraw(connection: Connection, reader: str) -> None:
+    """Take the reader's settings in this database away."""
+    if is_role(connection, reader):
         database = sql.Identifier(value(connection, "SELECT pg_catalog.current_database()"))
         reset = sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL")
-        connection.execute(reset.format(role, database))
+        connection.execute(reset.format(sql.Identifier(reader), database))
+
+
+def drop_schema(connection: Connection, schema: str, reader: str) -> bool:
+    """Take the reader's right to a schema away and drop it if it is empty; whether it stays."""
+    if is_role(connection, reader):
+        revoke = sql.SQL("REVOKE USAGE ON SCHEMA {} FROM {}")
+        connection.execute(revoke.format(sql.Identifier(schema), sql.Identifier(reader)))
     if schema == "public":
         return True
     try:

@@ -16,6 +16,7 @@ from cloudtrail_fdw.sandbox.site import install_site
 
 DATABASE = "security"
 READER = "cloudtrail_reader"
+LOCAL_TPS = 1000  # calls a second that the local AWS takes without a quota of its own
 # Nothing of the user's own account: neither credentials, nor a way to get them, nor a Region.
 AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "AKIDSANDBOX",
@@ -75,7 +76,8 @@ def start(
             f"{server.multicorn_version}"
         )
         site = install_site(server, runtime.default_cache() / "site", progress)
-        postgres = cluster.start(directory / "postgres", server, site, environment(data))
+        cache = directory / "postgres" / "data" / "cloudtrail_fdw_cache"  # PostgreSQL's user's own
+        postgres = cluster.start(directory / "postgres", server, site, environment(data, cache))
         aws = aws_process.await_ready(directory)
         state = fill(postgres, aws, install)
         state.update(
@@ -102,12 +104,13 @@ def clear(directory: Path) -> None:
     (directory / aws_process.LOG).touch()
 
 
-def environment(data: Path) -> dict[str, str]:
-    """What the PostgreSQL server sees: the sandbox's credentials and data, no proxy to it."""
+def environment(data: Path, cache: Path) -> dict[str, str]:
+    """What the PostgreSQL server sees: the sandbox's credentials and folders, no proxy to it."""
     exempt = [os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "", "127.0.0.1"]
     hosts = ",".join(part for part in exempt if part)
     return {
         **AWS_ENVIRONMENT,
+        "CLOUDTRAIL_FDW_CACHE": str(cache),
         "CLOUDTRAIL_FDW_DATA": str(data),
         "NO_PROXY": hosts,
         "no_proxy": hosts,
@@ -130,6 +133,7 @@ def fill(postgres: cluster.Cluster, aws: dict[str, Any], install: Install) -> di
         "endpoint_url": aws["endpoint"],
         "region": "us-east-1",
         "dns_servers": aws["dns_server"],
+        "max_tps": str(aws["tps"] or LOCAL_TPS),
     }
     install(dsn, READER, options)
     password = secrets.token_urlsafe(16)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.errors import FdwError, missing_package
 from cloudtrail_fdw.options import Settings
+
+if TYPE_CHECKING:
+    from cloudtrail_fdw.sources.budget import Budget
+    from cloudtrail_fdw.sources.call_rate import CallRate
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
@@ -26,6 +31,7 @@ EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "UnrecognizedClien
 CLOCK = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired"})
 # Codes whose message names resources and parameters; others may echo signed headers.
 QUOTABLE = frozenset({"InvalidParameterException", "ResourceNotFoundException",
+                      "InvalidOperationException",
                       "AccessDeniedException", "AccessDenied",
                       "TrailNotFoundException"})  # fmt: skip
 
@@ -33,6 +39,10 @@ QUOTABLE = frozenset({"InvalidParameterException", "ResourceNotFoundException",
 class BadAnswerError(Exception):
     """An answer that was cut off or is no JSON."""
 
+
+# What the present thread's call has beside the parameters that its SDK knows.
+EXTRA = threading.local()
+PAGE_BYTES = 1_048_576  # of FilterLogEvents
 
 CLIENTS: dict[tuple[Settings, str, str], Any] = {}
 CLIENTS_LOCK = threading.Lock()
@@ -84,6 +94,7 @@ def make_client(settings: Settings, service: str, region: str) -> Any:
     except BotoCoreError as error:
         raise local_failure(error) from None
     made.meta.events.register("before-parse.cloudwatch-logs.FilterLogEvents", keep_body)
+    made.meta.events.register("before-call.cloudwatch-logs.FilterLogEvents", add_extra)
     make_wakeable(made)
     return made
 
@@ -114,6 +125,13 @@ def remembering(request: Callable[..., Any]) -> Callable[..., Any]:
         return request(connection, *arguments, **named)
 
     return tracked
+
+
+def add_extra(params: Any, **_: Any) -> None:
+    """Complete a request's JSON body, before it is signed."""
+    extra = getattr(EXTRA, "parameters", None)
+    if extra:
+        params["body"] = json.dumps({**json.loads(params["body"]), **extra}).encode()
 
 
 def keep_body(response_dict: Any, customized_response_dict: Any, **_: Any) -> None:
@@ -152,12 +170,14 @@ def assume_role(session: Any, settings: Settings, config: Any) -> Any:
 
 def invoke(
     settings: Settings, service: str, operation: str, stop: threading.Event, region: str = "",
-    read: Callable[[Any], Any] = lambda answer: answer, **parameters: Any,
+    read: Callable[[Any], Any] = lambda answer: answer, *, budget: Optional[Budget] = None,
+    rate: Optional[CallRate] = None, extra: Optional[dict[str, object]] = None, **parameters: Any,
 ) -> Any:  # fmt: skip
     """``read`` of one API call's answer, waited for through throttling and passing failures.
 
     Throttling is waited out for ``max_seconds``; other passing failures, among them a
-    BadAnswerError of ``read``, are tried ``TRIES`` times. Raises FdwError, or returns None once
+    BadAnswerError of ``read``, are tried ``TRIES`` times. Each try takes a turn of ``rate``;
+    ``extra`` are parameters that older SDKs do not know. Raises FdwError, or returns None once
     ``stop`` is set.
     """
     deadline = time.monotonic() + settings.max_seconds
@@ -165,7 +185,14 @@ def invoke(
     renewed = False
     while not stop.is_set():
         try:
-            return read(getattr(client(settings, service, region), operation)(**parameters))
+            if rate is not None:
+                rate.wait(stop)
+            EXTRA.parameters = extra
+            began = time.monotonic()
+            answer = read(getattr(client(settings, service, region), operation)(**parameters))
+            if rate is not None:
+                rate.answered(time.monotonic() - began)
+            return answer
         except FdwError:
             raise
         except Exception as error:  # noqa: BLE001 - botocore makes its own
@@ -174,8 +201,13 @@ def invoke(
                 renewed = True
                 forget_clients()
                 continue
+            if budget is not None:
+                budget.throttles += code in THROTTLED
+                budget.retries += code not in THROTTLED
             if code in THROTTLED and time.monotonic() < deadline:
                 waits += 1
+                if rate is not None:
+                    rate.throttled()
                 stop.wait(pause(waits))
                 continue
             failures += 1

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Optional
 
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws
-from cloudtrail_fdw.sources.cloudwatch_logs import LogGroup
+from cloudtrail_fdw.sources.cache_directory import cache_root, read_json, write_json
+from cloudtrail_fdw.sources.log_groups import LogGroup, answer_name
 
+TRAILS_LAST = 60.0  # seconds
 ACCOUNTS: dict[Settings, str] = {}
 
 
@@ -34,7 +37,13 @@ def describe_trails(settings: Settings, stop: threading.Event) -> list[dict[str,
 
 
 def trail_groups(settings: Settings, stop: threading.Event) -> list[LogGroup]:
-    """The log groups that the trails deliver to; FdwError when there is none."""
+    """The log groups that the trails deliver to; FdwError when there is none.
+
+    The answer is kept for a minute, or for as long as ``cache_max_age`` says.
+    """
+    known = known_trail_groups(settings)
+    if known is not None:
+        return known
     arns = {
         trail["CloudWatchLogsLogGroupArn"]
         for trail in describe_trails(settings, stop)
@@ -47,7 +56,22 @@ def trail_groups(settings: Settings, stop: threading.Event) -> list[LogGroup]:
             "OPTIONS (ADD log_group '…'); or let a trail deliver to one.",
             sqlstate="HV00R",
         )
+    root = cache_root(settings)
+    if root is not None and arns:
+        write_json(root / answer_name(settings, "trails"), {"groups": sorted(arns)})
     return [LogGroup(arn) for arn in sorted(arns)]
+
+
+def known_trail_groups(settings: Settings) -> Optional[list[LogGroup]]:
+    """What trail_groups() found lately; no call."""
+    root = cache_root(settings)
+    if root is None:
+        return None
+    oldest = time.time() - max(TRAILS_LAST, settings.cache_max_age)
+    found = read_json(root / answer_name(settings, "trails"), oldest)
+    return (
+        [LogGroup(str(arn)) for arn in found["groups"]] if found and found.get("groups") else None
+    )
 
 
 def trail_status(

@@ -12,7 +12,6 @@ import json
 import logging
 import re
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -22,11 +21,12 @@ import msgspec
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws
+from cloudtrail_fdw.sources.budget import Budget
+from cloudtrail_fdw.sources.call_rate import CallRate
+from cloudtrail_fdw.sources.log_groups import LogGroup
 
 LOG = logging.getLogger(__name__)
 PAGE_EVENTS = 10_000
-GROUP_ARN = re.compile(r"arn:[a-z-]+:logs:(?P<region>[a-z0-9-]+):(?P<account>\d+):"
-                       r"log-group:(?P<name>[^:]+)(?::\*)?")  # fmt: skip
 # A \ud800-like escape in the answer itself; msgspec refuses what is no pair, json reads it.
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -49,66 +49,6 @@ class Page(msgspec.Struct, rename="camel"):
 
 
 PAGE = msgspec.json.Decoder(Page)
-
-
-@dataclass(frozen=True)
-class LogGroup:
-    """A log group as the user names it: ``name`` may be an ARN, of any account and Region."""
-
-    name: str
-
-    @property
-    def arn(self) -> Optional[re.Match[str]]:
-        """The parts of the ARN, when the name is one."""
-        return GROUP_ARN.fullmatch(self.name)
-
-    @property
-    def valid(self) -> bool:
-        """Whether it can be a group at all: AWS's rule for names, or an ARN."""
-        return bool(self.arn or re.fullmatch(r"[.\-_/#A-Za-z0-9]{1,512}", self.name))
-
-    @property
-    def short_name(self) -> str:
-        """The name without the rest of its ARN."""
-        return self.arn["name"] if self.arn else self.name
-
-    @property
-    def region(self) -> str:
-        """The Region that the ARN names, or an empty text."""
-        return self.arn["region"] if self.arn else ""
-
-    @property
-    def account(self) -> str:
-        """The account that the ARN names, or an empty text."""
-        return self.arn["account"] if self.arn else ""
-
-    def parameter(self) -> dict[str, str]:
-        """The group as FilterLogEvents wants it; an ARN without its ``:*``."""
-        if self.name.startswith("arn:"):
-            return {"logGroupIdentifier": re.sub(r":\*$", "", self.name)}
-        return {"logGroupName": self.name}
-
-
-def choose_groups(
-    asked: Optional[tuple[str, ...]], option: str
-) -> Optional[tuple[tuple[str, LogGroup], ...]]:
-    """The groups that a query or the option names, each beside its name; None for neither.
-
-    FdwError for a name that is not the option's, or that no group can have.
-    """
-    only = LogGroup(option) if option else None
-    if asked is None:
-        return None if only is None else ((only.short_name, only),)
-    for name in asked:
-        if only is not None and name not in (only.name, only.short_name):
-            raise FdwError(
-                f'this table reads log group "{only.name}" only, not "{name}"',
-                hint="Leave log_group_name out, or change the option log_group.",
-                sqlstate="HV00R",
-            )
-        if not LogGroup(name).valid:
-            raise FdwError(f'"{name}" is no name or ARN of a log group', sqlstate="HV00R")
-    return tuple((name, only or LogGroup(name)) for name in asked)
 
 
 @dataclass(frozen=True)
@@ -135,55 +75,26 @@ class Window:
         return found
 
 
-@dataclass
-class Budget:
-    """What one scan has left to spend before it fails."""
-
-    settings: Settings
-    calls: int = 0
-    bytes: int = 0
-    started: float = 0.0
-
-    def spend(self, size: int) -> None:
-        """Count an answered call; FdwError (53400) once a limit is passed."""
-        self.started = self.started or time.monotonic()
-        self.calls += 1
-        self.bytes += size
-
-    def check(self) -> None:
-        """Refuse the next call where a limit is reached."""
-        limits = self.settings
-        seconds = time.monotonic() - self.started if self.started else 0.0
-        for name, spent, limit in (
-            ("max_calls", self.calls, limits.max_calls),
-            ("max_bytes", self.bytes, limits.max_bytes),
-            ("max_seconds", seconds, limits.max_seconds),
-        ):
-            if spent >= limit:
-                raise FdwError(
-                    f"the scan reached {name} = {limit:g} before it was complete",
-                    hint="Bound event_time more tightly, or raise the limit: "
-                    f"SET cloudtrail_fdw.{name} = …",
-                    sqlstate="53400",
-                )
-
-
 def read_pages(
-    settings: Settings, group: LogGroup, window: Window, budget: Budget, stop: threading.Event
-) -> Iterator[list[LogEvent]]:
-    """The pages of ``group`` in ``window``; raises FdwError, also when a budget runs out.
+    settings: Settings, group: LogGroup, window: Window, budget: Budget, stop: threading.Event,
+    rate: CallRate, newest_first: bool = False,
+) -> Iterator[tuple[list[LogEvent], bool]]:  # fmt: skip
+    """The pages of ``group`` in ``window``, each with whether it is the last.
 
-    What the service refuses to filter by is left out, for PostgreSQL re-checks all rows: stream
-    names that do not exist, and a pattern, unless it is the user's own.
+    Raises FdwError, also when the budget runs out; ends early only once ``stop`` is set. What the
+    service refuses to filter by is left out, for PostgreSQL re-checks all rows: stream names that
+    do not exist, and a pattern, unless it is the user's own.
     """
     asked = {**group.parameter(), **window.parameters()}
+    extra: dict[str, object] = {"startFromHead": False} if newest_first else {}
     token: Optional[str] = None
     while not stop.is_set():
         budget.check()
         try:
             page = aws.invoke(
-                settings, "logs", "filter_log_events", stop, group.region, read_page, **asked
-            )
+                settings, "logs", "filter_log_events", stop, group.region, read_page,
+                budget=budget, rate=rate, extra=extra, **asked,
+            )  # fmt: skip
         except FdwError as error:
             spare = spare_parameter(error, window) if token is None else ""
             if spare not in asked:
@@ -193,8 +104,8 @@ def read_pages(
         if page is None:
             return
         answer, size = page
-        budget.spend(size)
-        yield answer.events
+        budget.spend(size, len(answer.events))
+        yield answer.events, answer.next_token is None
         if answer.next_token is None:
             return
         if answer.next_token == token:
@@ -208,6 +119,8 @@ def spare_parameter(error: FdwError, window: Window) -> str:
     detail = error.detail or ""
     if detail.startswith("ResourceNotFoundException") and "log stream" in detail:
         return "logStreamNames"
+    if "startFromHead" in detail:
+        return ""
     if detail.startswith("InvalidParameterException") and window.pattern_optional:
         return "filterPattern"
     return ""
@@ -226,6 +139,8 @@ def read_page(answer: Any) -> tuple[Page, int]:
 
 def explained(error: FdwError, group: LogGroup, settings: Settings) -> FdwError:
     """The error with the group's name in it, where the group is the reason."""
+    if (error.detail or "").startswith("InvalidOperationException"):
+        return wrong_class(group)
     if error.sqlstate != "HV00R":
         return error
     region = group.region or settings.region or "of the environment"
@@ -234,4 +149,14 @@ def explained(error: FdwError, group: LogGroup, settings: Settings) -> FdwError:
         hint="SELECT name, log_group_name FROM cloudtrail_trail shows the groups that trails "
         "deliver to; a group of another account or Region is named by its ARN.",
         sqlstate="HV00R",
+    )
+
+
+def wrong_class(group: LogGroup) -> FdwError:
+    """The error for a group that FilterLogEvents does not read."""
+    return FdwError(
+        f'log group "{group.name}" is of the class Infrequent Access, which only CloudWatch Logs '
+        "Insights can read",
+        hint="Let the trail deliver to a log group of the class Standard.",
+        sqlstate="0A000",
     )

@@ -8,7 +8,7 @@ is used only beside a clause that such a message could not satisfy either.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, NotIn, NotNull, Predicate, Prefix
@@ -22,34 +22,41 @@ NOT_A_STRING = re.compile(r"$|[\[{]|(?:true|false)$")
 UNSAFE = re.compile(r"[^A-Za-z0-9_ .:/@,+=#;-]+")
 
 
-def build_pattern(columns: Mapping[str, Column], bounds: Bounds, own: str) -> str:
-    """The pattern for ``bounds``, AND-ed to the user's ``own``; empty selects everything.
+def build_clauses(columns: Mapping[str, Column], bounds: Bounds, own: str) -> tuple[str, ...]:
+    """The clauses for ``bounds`` that can be AND-ed to the user's ``own`` pattern.
 
-    The clauses that select most come first; what does not fit within the limit is left to
-    PostgreSQL. A user's pattern that is not JSON cannot be combined and is sent alone.
+    Those that select most come first; what does not fit within the limits is left to PostgreSQL.
+    A user's pattern that is not JSON cannot be combined. FdwError for one that is half JSON.
     """
     if own and not own.strip().startswith("{"):
-        return own
-    inner = own.strip()[1:-1].strip() if own.strip() else ""
+        return ()
+    inner = inner_pattern(own)
+    chosen: list[str] = []
+    selecting = selecting_clauses(columns, bounds)
+    for clause in [*selecting, *(null_clauses(columns, bounds) if selecting or inner else [])]:
+        if len(join_clauses(own, [*chosen, clause])) <= LONGEST:
+            chosen.append(clause)
+    return tuple(chosen)
+
+
+def inner_pattern(own: str) -> str:
+    """What stands in the braces of a user's JSON pattern; empty without a pattern."""
+    inner = own.strip()[1:-1].strip()
     if own.strip() and (not own.strip().endswith("}") or not inner):
         raise FdwError(
             "the filter is no complete JSON filter pattern",
             hint="Write filter = '{ $.eventName = \"ConsoleLogin\" }'.",
             sqlstate="HV024",
         )
-    clauses = [f"({inner})"] if inner else []
-    selecting = selecting_clauses(columns, bounds)
-    for clause in [*selecting, *(null_clauses(columns, bounds) if selecting or inner else [])]:
-        if len(wrap([*clauses, clause])) <= LONGEST:
-            clauses.append(clause)
-    if len(clauses) == 1 and inner:
+    return inner
+
+
+def join_clauses(own: str, clauses: Sequence[str]) -> str:
+    """One pattern: the user's own and the clauses; empty selects everything."""
+    if not clauses:
         return own
-    return wrap(clauses) if clauses else ""
-
-
-def wrap(clauses: list[str]) -> str:
-    """The clauses as one JSON pattern."""
-    return "{ " + " && ".join(clauses) + " }"
+    parts = [f"({inner_pattern(own)})"] if own.strip() else []
+    return "{ " + " && ".join([*parts, *clauses]) + " }"
 
 
 def selecting_clauses(columns: Mapping[str, Column], bounds: Bounds) -> list[str]:

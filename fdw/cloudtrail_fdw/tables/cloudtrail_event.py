@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Optional
+from heapq import merge
+from itertools import chain, groupby
+from typing import Any, Optional
+
+import msgspec
 
 from cloudtrail_fdw import times
 from cloudtrail_fdw.bounds import Bounds
-from cloudtrail_fdw.declare import Column, Push, Table
+from cloudtrail_fdw.declare import Column, Order, Push, Table
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import cloudtrail_api
 from cloudtrail_fdw.sources.address import classify
+from cloudtrail_fdw.sources.budget import Budget, record
 from cloudtrail_fdw.sources.cloudtrail_record import (
     Level,
     first_filled,
@@ -23,17 +29,17 @@ from cloudtrail_fdw.sources.cloudtrail_record import (
     read_record,
     storable,
 )
-from cloudtrail_fdw.sources.cloudwatch_logs import (
-    Budget,
-    LogEvent,
-    LogGroup,
-    Window,
-    choose_groups,
-    read_pages,
-)
-from cloudtrail_fdw.sources.filter_pattern import build_pattern
-from cloudtrail_fdw.sources.time_slices import delivery_window
+from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
+from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
+from cloudtrail_fdw.sources.log_groups import LogGroup, choose_groups
+from cloudtrail_fdw.sources.newest_first import Dated, newest_first
+from cloudtrail_fdw.sources.plain_rows import Derived, Row, make_reader, plain_record
+from cloudtrail_fdw.sources.time_slices import DeliveryWindow, delivery_window
+from cloudtrail_fdw.sources.window_scan import FOREVER, Ask, WindowScan, foresee
 
+Page = tuple[dict[str, object], list[LogEvent]]  # of one group, and the columns that tell which
+LAZY_PAGES = 2  # are read only when they are asked for: a LIMIT may want no more
+MOST_MERGED = 500  # events at a time, of several groups in one order
 MOST_STREAMS = 100  # names in one call
 TIME = "timestamp with time zone"
 IDENTITY = "userIdentity"
@@ -111,14 +117,35 @@ COLUMNS = (
     Column("parse_error", "text", "What in the message could not be read; NULL when all could."),
     Column("filter", "text", "CloudWatch Logs filter pattern of your own: filter = '{ … }'.", (), Push.VALUE),
 )  # fmt: skip
-RECORD = make_level(column for column in COLUMNS if column.path)
+MEMBERS = [column for column in COLUMNS if column.path]
+RECORD = make_level(MEMBERS)
+
+
+@lru_cache(maxsize=4096)
+def source(text: Optional[str]) -> tuple[Optional[str], Optional[str]]:
+    """The address that a sourceIPAddress is, and its class."""
+    if text is None:
+        return None, None
+    found = classify(text)
+    return found.address, found.address_class
+
+
 # What the columns that no member of the record holds are made of.
 IDENTIFIERS = ("user_arn", "session_issuer_arn", "principal_id")
 DERIVED = {
-    "source_ip": ("source_ip_address",),
-    "source_address_class": ("source_ip_address",),
-    "role_session_name": ("user_arn",),
-    "user_identifier": IDENTIFIERS,
+    "source_ip": Derived(("source_ip_address",), lambda text: source(text)[0]),
+    "source_address_class": Derived(("source_ip_address",), lambda text: source(text)[1]),
+    "role_session_name": Derived(("user_arn",), lambda arn: role_session_name({"user_arn": arn})),
+    "user_identifier": Derived(IDENTIFIERS, lambda *texts: next(filter(None, texts), None)),
+}
+OF_EVENT: dict[str, Callable[[LogEvent], object]] = {
+    "log_stream_name": lambda event: event.log_stream_name,
+    "log_event_id": lambda event: event.event_id,
+    "timestamp": lambda event: times.milliseconds_to_text(event.timestamp),
+    "ingestion_time": lambda event: times.milliseconds_to_text(event.ingestion_time),
+    "message": lambda event: storable(event.message),
+    "cloudtrail_event": plain_record,
+    "parse_error": lambda event: None,
 }
 
 
@@ -127,41 +154,82 @@ class Request:
     """What a scan will ask of CloudWatch Logs; printed, it is what EXPLAIN shows.
 
     ``groups`` pairs a value of log_group_name with the group it stands for; None means those
-    that the account's trails deliver to. ``empty`` says that the quals contradict each other.
+    that the account's trails deliver to. ``deliveries`` is the window, ``sweep`` the later one in
+    which late events are looked for by the times in ``sweep_clauses``. ``empty`` says that the
+    quals contradict each other.
     """
 
     groups: Optional[tuple[tuple[str, LogGroup], ...]]
-    window: Window
+    deliveries: DeliveryWindow
+    streams: tuple[str, ...]
     own_filter: Optional[str]
-    account_wanted: bool
+    clauses: tuple[str, ...]
+    order: Optional[Order]
     empty: bool
     runtime: tuple[str, ...]
-    margins: str
+    settings: Settings = field(repr=False, compare=False)
 
     def __str__(self) -> str:
         """One label a line, in the order of the flow."""
+        if self.empty:
+            return "Nothing to read: the conditions contradict each other"
         groups = "those of the account's trails"
         if self.groups is not None:
             groups = ", ".join(label for label, _ in self.groups)
+        window, pattern = self.deliveries, join_clauses(self.own_filter or "", self.clauses)
         lines = [
             f"Log Group: {groups}",
-            f"Window: {edge(self.window.start)} to {edge(self.window.end)} of delivery"
-            + (f" ({self.margins})" if self.margins else ""),
-            f"Filter Pattern: {' '.join(self.window.pattern.splitlines()) or 'none'}",
-            "Direction: oldest first",
+            f"Window: {edge(window.start)} to {edge(window.end)} of delivery"
+            + (f" ({window.margins})" if window.margins else ""),
+            f"Filter Pattern: {' '.join(pattern.splitlines()) or 'none'}",
+            f"Direction: {direction(self.order)}",
+            *self.outlook(),
         ]
-        if self.window.streams:
-            lines.insert(1, f"Log Streams: {', '.join(self.window.streams)}")
+        if self.streams:
+            lines.insert(1, f"Log Streams: {', '.join(self.streams)}")
         if self.runtime:
             lines.append(f"Runtime Bounds: {', '.join(self.runtime)}")
-        if self.empty:
-            return "Nothing to read: the conditions contradict each other"
         return "\n".join(lines)
+
+    def outlook(self) -> Iterator[str]:
+        """What the cache has, and how many calls are left to make."""
+        if self.settings.cache == "off":
+            yield "Cache: off"
+            return
+        groups = [group for _, group in self.groups or ()]
+        groups = groups or cloudtrail_api.known_trail_groups(self.settings) or []
+        found = [foresee(self.settings, self.ask(group)) for group in groups]
+        known = [pair for pair in found if pair is not None]
+        if not known or len(known) < len(found):
+            yield "Cache: empty"
+            return
+        share = sum(held for held, _ in known) / len(known)
+        yield f"Cache: {math.floor(share * 100)} % of the window"
+        about = "at least" if self.clauses or self.own_filter else "about"
+        yield f"Estimated Calls: {about} {math.ceil(sum(calls for _, calls in known))}"
+
+    def ask(self, group: LogGroup) -> Ask:
+        """The window as the scan of one group wants it."""
+        low, high = self.deliveries.start or 0, self.deliveries.end
+        return Ask(
+            group, max(0, low), FOREVER if high is None else high + 1, self.streams,
+            self.own_filter or "", self.clauses,
+            newest_first=self.order is None or self.order.descending,
+            ordered=self.order is not None,
+        )  # fmt: skip
 
 
 def edge(milliseconds: Optional[int]) -> str:
     """One end of a window, for people."""
     return "unbounded" if milliseconds is None else times.milliseconds_to_text(milliseconds)
+
+
+def direction(order: Optional[Order]) -> str:
+    """The order of reading, and whether it is the query's."""
+    if order is None:
+        return "newest first"
+    way = "newest first" if order.descending else "oldest first"
+    return f"{way}, in the order of {order.column}"
 
 
 def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
@@ -173,23 +241,17 @@ def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
     empty = clash or any(bounds.values(name) == () for name in bounds.predicates)
     empty = empty or deliveries.empty
     streams = bounds.values("log_stream_name") or ()
-    window = Window(
-        deliveries.start,
-        deliveries.end,
-        "" if empty else build_pattern(TABLE.column, bounds, own_filter or ""),
-        own_filter is None,
-        streams if len(streams) <= MOST_STREAMS else (),
-    )
+    named = bounds.values("log_group_name")
     return Request(
-        groups=None
-        if empty
-        else choose_groups(bounds.values("log_group_name"), settings.log_group),
-        window=window,
+        groups=None if empty else choose_groups(named, settings.log_group),
+        deliveries=deliveries,
+        streams=streams if len(streams) <= MOST_STREAMS else (),
         own_filter=own_filter,
-        account_wanted="log_group_account_id" in wanted,
+        clauses=() if empty else build_clauses(TABLE.column, bounds, own_filter or ""),
+        order=bounds.order,
         empty=empty,
         runtime=bounds.runtime,
-        margins=deliveries.margins,
+        settings=settings,
     )
 
 
@@ -204,43 +266,127 @@ def choose_filter(bounds: Bounds) -> tuple[Optional[str], bool]:
     return (values[0], False) if values else (None, True)
 
 
-def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterator[list[object]]:
-    """One row a log event, in the order in which pages come."""
+def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterator[Sequence[object]]:
+    """One row a log event, in the order in which pages come, or in the order asked for."""
     if request.empty:
         return
-    level = record_level(frozenset(layout))
-    for origin, page in stream(lambda stop: fetch(request, settings, stop)):
+    wanted = frozenset(layout)
+    pages = stream(lambda stop: fetch(request, settings, stop, wanted), lazy=LAZY_PAGES)
+    if request.order is not None and request.order.column == "event_time":
+        yield from newest_first(dated_pages(pages, layout), settings.clock_skew)
+        return
+    level = record_level(wanted)
+    readers: dict[int, Optional[Callable[[LogEvent], Row]]] = {}
+    for origin, page in pages:
+        if id(origin) not in readers:
+            readers[id(origin)] = plain_reader(layout, origin)
+        plain = readers[id(origin)]
         for event in page:
+            try:
+                if plain is not None:
+                    yield plain(event)
+                    continue
+            except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
+                pass
             values = read_event(event, level)
             values.update(origin)
             yield [values.get(name) for name in layout]
 
 
+def plain_reader(
+    layout: Sequence[str], origin: dict[str, object]
+) -> Optional[Callable[[LogEvent], Row]]:
+    """The quick way from an event to its row, if there is one for this layout."""
+    whole = "parse_error" in layout  # what it says depends on the whole record
+    extra = [column.name for column in COLUMNS if whole and column.path]
+    read = make_reader(MEMBERS, DERIVED, OF_EVENT, [*layout, *extra, "event_time"], origin)
+    if read is None:
+        return None
+    width = len(layout)
+
+    def row(event: LogEvent) -> Row:
+        found = read(event)
+        if found[-1] is None:
+            raise ValueError  # event_time falls back to another column
+        return found[:width]
+
+    return row
+
+
+def dated_pages(pages: Iterable[Page], layout: Sequence[str]) -> Iterator[tuple[int, list[Dated]]]:
+    """The rows of each page with their event_time, and when its last event was delivered."""
+    level = record_level(frozenset(layout) | {"event_time"})
+    for origin, page in pages:
+        rows = []
+        for event in page:
+            values = read_event(event, level)
+            values.update(origin)
+            happened = times.read_event_time(str(values["event_time"])) or event.timestamp * 1000
+            rows.append(Dated(happened, [values.get(name) for name in layout]))
+        yield page[-1].timestamp, rows
+
+
 def fetch(
-    request: Request, settings: Settings, stop: threading.Event
-) -> Iterator[tuple[dict[str, object], list[LogEvent]]]:
+    request: Request, settings: Settings, stop: threading.Event, wanted: frozenset[str]
+) -> Iterator[Page]:
     """Pages with the columns that tell where they came from; runs beside the backend."""
     groups = request.groups
     if groups is None:
         found = cloudtrail_api.trail_groups(settings, stop)
         groups = tuple((group.short_name, group) for group in found)
-    budget = Budget(settings)
-    for label, group in groups:
-        origin: dict[str, object] = {
-            "log_group_name": label,
-            "log_group_region": group.region or cloudtrail_api.region(settings),
-            "log_group_account_id": group.account
-            or cloudtrail_api.account(settings, stop, request.account_wanted),
-            "filter": request.own_filter,
-        }
-        for page in read_pages(settings, group, request.window, budget, stop):
-            yield origin, page
+    budget = Budget(settings, TABLE.name, ", ".join(label for label, _ in groups))
+    ended = record(budget)
+    parts = [
+        of_group(request, settings, stop, wanted, label, group, budget) for label, group in groups
+    ]
+    try:
+        if request.order is None or len(parts) < 2:
+            yield from chain.from_iterable(parts)
+        else:
+            yield from merged(parts, request.order.descending)
+    finally:
+        ended()
+
+
+def of_group(
+    request: Request, settings: Settings, stop: threading.Event, wanted: frozenset[str],
+    label: str, group: LogGroup, budget: Budget,
+) -> Iterator[Page]:  # fmt: skip
+    """The pages of one group."""
+    scan = WindowScan(settings, request.ask(group), budget, stop)
+    account = scan.account
+    if not account:
+        account = cloudtrail_api.account(settings, stop, "log_group_account_id" in wanted) or ""
+    origin: dict[str, object] = {
+        "log_group_name": label,
+        "log_group_region": scan.region,
+        "log_group_account_id": account or None,
+        "filter": request.own_filter,
+    }
+    for page in scan.read():
+        yield origin, page
+
+
+def merged(parts: Sequence[Iterator[Page]], descending: bool) -> Iterator[Page]:
+    """The pages of several groups, each in order, as pages in the order of all."""
+    sign = -1 if descending else 1
+
+    def keyed(part: Iterator[Page], number: int) -> Any:
+        return ((sign * event.timestamp, number, origin, event)
+                for origin, page in part for event in page)  # fmt: skip
+
+    events = merge(*(keyed(part, number) for number, part in enumerate(parts)),
+                   key=lambda item: item[0])  # fmt: skip
+    for _, run in groupby(events, key=lambda item: item[1]):
+        for _, items in groupby(enumerate(run), key=lambda item: item[0] // MOST_MERGED):
+            origins, page = zip(*((item[2], item[3]) for _, item in items))
+            yield origins[0], list(page)
 
 
 @lru_cache(maxsize=64)
 def record_level(wanted: frozenset[str]) -> Level:
     """The decoder for a record's wanted columns, and for those that others are made of."""
-    needed = set(wanted).union(*(DERIVED[name] for name in wanted & DERIVED.keys()))
+    needed = set(wanted).union(*(DERIVED[name].of for name in wanted & DERIVED.keys()))
     if not wanted.isdisjoint(("parse_error", "cloudtrail_event")):
         return RECORD  # what these say depends on the whole record
     return make_level(column for column in COLUMNS if column.path and column.name in needed)
@@ -254,8 +400,7 @@ def read_event(event: LogEvent, level: Level = RECORD) -> dict[str, object]:
     values.setdefault("event_time", delivered)
     address = values.get("source_ip_address")
     if isinstance(address, str):
-        origin = classify(address)
-        values["source_ip"], values["source_address_class"] = origin.address, origin.address_class
+        values["source_ip"], values["source_address_class"] = source(address)
     values.update(
         log_stream_name=event.log_stream_name,
         log_event_id=event.event_id,
@@ -280,9 +425,10 @@ def role_session_name(values: dict[str, object]) -> Optional[str]:
 
 def rows(request: Request) -> int:
     """A guess for the planner: a thousand events an hour, a tenth of them with a pattern."""
-    start, end = request.window.start, request.window.end
+    start, end, _ = request.deliveries
     hours = 100.0 if start is None or end is None else max(1.0, (end - start) / 3_600_000)
-    guess = min(100_000.0, 1000 * hours) * (0.1 if request.window.pattern else 1)
+    narrow = request.own_filter or request.clauses
+    guess = min(100_000.0, 1000 * hours) * (0.1 if narrow else 1)
     return 1 if request.empty else int(guess)
 
 
@@ -294,4 +440,5 @@ TABLE = Table(
     scan=scan,
     rows=rows,
     width=40,
+    orders=(Order("event_time", True), Order("timestamp", True), Order("timestamp", False)),
 )

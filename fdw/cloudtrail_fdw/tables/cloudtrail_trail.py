@@ -16,7 +16,7 @@ from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import cloudtrail_api
 from cloudtrail_fdw.sources.cloudtrail_record import storable
-from cloudtrail_fdw.sources.cloudwatch_logs import LogGroup
+from cloudtrail_fdw.sources.log_groups import LogGroup
 
 TIME = "timestamp with time zone"
 # AWS's own names, as DescribeTrails, GetTrailStatus and GetEventSelectors give them.

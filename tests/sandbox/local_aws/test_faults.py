@@ -44,7 +44,7 @@ BROKEN: dict[str, tuple[type[Exception], ...]] = {
 }
 OTHERS = {"empty-pages", "repeated-token", "expired-next-token", "duplicate-events",
           "throttle-some", "slow-body", "short-body", "truncated-json", "html-body",
-          "die-after-pages", "no-trail", "trail-without-group"}  # fmt: skip
+          "die-after-pages", "no-trail", "trail-without-group", "malformed-record"}  # fmt: skip
 
 
 def test_every_fault_is_tested() -> None:

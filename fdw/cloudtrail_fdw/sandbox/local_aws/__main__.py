@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import json
+import math
 import os
 import signal
 import sys
@@ -76,6 +77,7 @@ async def run(account: Account, options: argparse.Namespace) -> None:
     server = await serve(handle, options.port)
     async with dns_server.serving(zone) as dns_port:
         state = {
+            "tps": math.ceil(options.tps),
             "endpoint": f"http://{HOST}:{server.sockets[0].getsockname()[1]}",
             "log_group": account.group.name,
             "dns_server": f"{HOST}:{dns_port}",

@@ -10,8 +10,10 @@ from typing import Any
 from cloudtrail_fdw.sandbox import events
 from cloudtrail_fdw.sandbox.local_aws.faults import Faults
 from cloudtrail_fdw.sandbox.local_aws.identity import Identities
+from cloudtrail_fdw.sandbox.local_aws.lookup_events import History
 from cloudtrail_fdw.sandbox.local_aws.store import NAME, LogGroup
 from cloudtrail_fdw.sandbox.local_aws.tokens import Tokens
+from cloudtrail_fdw.sandbox.local_aws.trails import Trail
 
 
 @dataclass
@@ -70,6 +72,8 @@ class Account:
     def __init__(self, log_group: str, limits: Limits) -> None:
         self.groups: dict[str, LogGroup] = {}
         self.group = self.create(log_group)
+        self.trail = Trail(self.group)
+        self.history = History(self.group)
         self.limits = limits
         self.quota = Quota(limits.tps)
         self.faults = Faults()

@@ -8,6 +8,7 @@ POST reset-stats                    sets all counts to 0 and forgets the request
 POST append[?log-group=&class=]     body: lines of events, delivered now at the latest
 POST fault?name=&on=1[&action=]     switches a fault, for one action only if given
 POST dns                            body: JSON of dns_server.Zone.change
+POST trail                          body: JSON of trails.Trail.change
 POST shutdown                       ends the process
 """
 
@@ -56,11 +57,12 @@ def post(
         return append(request, account)
     elif command == "fault":
         return switch(request, account)
-    elif command == "dns":
+    elif command in ("dns", "trail"):
+        changed = zone if command == "dns" else account.trail
         try:
-            zone.change(json.loads(request.body))
+            changed.change(json.loads(request.body))
         except (ValueError, TypeError, AttributeError) as error:
-            return reply({"error": f"Not a change of the zone: {error}"}, 400)
+            return reply({"error": f"Not a change of the {command}: {error}"}, 400)
     elif command == "shutdown":
         stop.set()
     else:

@@ -19,12 +19,14 @@ FAULTS = {
     "truncated-json": "The body is complete HTTP, but its JSON or XML ends in the middle.",
     "html-body": "Calls are answered by an HTML page with HTTP 200, as by a captive portal.",
     "empty-pages": "The first 20 pages of each FilterLogEvents chain are empty.",
-    "repeated-token": "From the second page on, FilterLogEvents returns the token it was given.",
+    "repeated-token": "From the second page on, FilterLogEvents and LookupEvents return the token "
+    "they were given.",
     "expired-next-token": "FilterLogEvents refuses every nextToken as expired.",
     "duplicate-events": "Each page repeats the last event of the page before it.",
     "invalid-pattern": "FilterLogEvents refuses every filter pattern.",
     "not-found": "The log groups are gone.",
     "die-after-pages": "The process ends after the next page of FilterLogEvents is sent.",
+    "malformed-record": "LookupEvents cuts each CloudTrailEvent off in the middle.",
     "no-trail": "The account has no trail.",
     "trail-without-group": "The trail delivers to S3 only.",
 }

@@ -16,6 +16,7 @@ from cloudtrail_fdw.sandbox.local_aws.account import Account
 from cloudtrail_fdw.sandbox.local_aws.aws_error import AwsError
 from cloudtrail_fdw.sandbox.local_aws.filter_log_events import filter_log_events
 from cloudtrail_fdw.sandbox.local_aws.http_server import Request, Response, Wire
+from cloudtrail_fdw.sandbox.local_aws.lookup_events import lookup_events
 from cloudtrail_fdw.sandbox.local_aws.store import REGION
 
 LOGS = "Logs_20140328"
@@ -40,7 +41,7 @@ TRAIL_ACTIONS: dict[str, Callable[..., Shape]] = {
 }
 ACTIONS = {
     "logs": ("FilterLogEvents", *LISTINGS),
-    "cloudtrail": tuple(TRAIL_ACTIONS),
+    "cloudtrail": ("LookupEvents", *TRAIL_ACTIONS),
     "sts": ("GetCallerIdentity", "AssumeRole"),
 }
 REFUSALS = {
@@ -146,8 +147,11 @@ def perform(
         return page.body
     if service == "logs":
         return json.dumps(LISTINGS[action](parameters, groups, account.tokens)).encode()
+    if action == "LookupEvents":
+        looked_up = lookup_events(parameters, account.history, account.tokens, faults)
+        return json.dumps(looked_up).encode()
     if service == "cloudtrail":
-        return json.dumps(TRAIL_ACTIONS[action](parameters, account.group, faults)).encode()
+        return json.dumps(TRAIL_ACTIONS[action](parameters, account.trail, faults)).encode()
     if action == "AssumeRole":
         return account.identities.assume_role(parameters).encode()
     return account.identities.get_caller_identity(key).encode()

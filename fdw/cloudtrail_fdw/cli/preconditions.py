@@ -1,0 +1,63 @@
+"""What must be so before ``install`` changes anything."""
+
+from __future__ import annotations
+
+import re
+
+from cloudtrail_fdw.cli.database import Connection, installed_schema, value
+from cloudtrail_fdw.errors import FdwError
+
+
+def check_database(connection: Connection, schema: str, reader: str) -> None:
+    """Raise FdwError unless this database and role can take the installation."""
+    for name in (schema, reader):
+        # the rule of PostgreSQL's own extensions for names that stand inside function bodies
+        if not name or re.search(r"[\"'$\\]", name):
+            raise FdwError(f"the name {name!r} cannot be used", hint="Leave out quotes, $ and \\.")
+    encoding = value(connection, "SHOW server_encoding")
+    if encoding != "UTF8":
+        raise FdwError(
+            f"the database's encoding is {encoding}; events need UTF8",
+            hint="CREATE DATABASE security ENCODING 'UTF8' TEMPLATE template0; and install there.",
+        )
+    if value(connection, "SHOW is_superuser") != "on":
+        raise FdwError(
+            "only a superuser can install a foreign data wrapper",
+            hint="Connect as one, often postgres. Reading the tables later takes no such rights.",
+        )
+    multicorn = "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'multicorn'"
+    if not value(connection, multicorn):
+        major = int(value(connection, "SHOW server_version_num")) // 10000
+        raise FdwError(
+            "the extension multicorn is not available on this server",
+            hint=f"Install Multicorn2 for PostgreSQL {major}: the package multicorn2_{major} of "
+            "PostgreSQL's yum repository, or from source elsewhere.",
+        )
+    check_names(connection, schema, reader)
+
+
+def check_names(connection: Connection, schema: str, reader: str) -> None:
+    """Raise FdwError when a name we need is someone else's."""
+    other = installed_schema(connection)
+    if other not in (None, schema):
+        raise FdwError(
+            f'this database has cloudtrail_fdw in schema "{other}" already',
+            hint="Install there with --schema, or uninstall it first: one per database.",
+        )
+    wrapper = value(
+        connection,
+        "SELECT w.fdwname FROM pg_catalog.pg_foreign_server s "
+        "JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw "
+        "WHERE s.srvname = 'cloudtrail'",
+    )
+    if wrapper not in (None, "cloudtrail_fdw"):
+        raise FdwError(
+            f'a server "cloudtrail" of the foreign data wrapper "{wrapper}" is in the way',
+            hint="ALTER SERVER cloudtrail RENAME TO …;",
+        )
+    role = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s"
+    if value(connection, role, reader):
+        raise FdwError(
+            f'role "{reader}" is a superuser, not a reader',
+            hint="Name another role with --reader; it is created if need be.",
+        )

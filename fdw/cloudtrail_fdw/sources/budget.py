@@ -1,0 +1,83 @@
+"""What a scan has spent, what it may spend, and what the last ones did."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.options import Settings
+
+
+@dataclass
+class Budget:
+    """The counts of one scan; several threads may spend at once.
+
+    ``bytes`` are those that AWS sent, ``cache_events`` the events that came from the cache.
+    """
+
+    settings: Settings
+    table: str = ""
+    log_group: str = ""
+    calls: int = 0
+    events: int = 0
+    bytes: int = 0
+    cache_events: int = 0
+    throttles: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    started_at: float = field(default_factory=time.time)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    started: float = field(default_factory=time.monotonic)
+
+    def spend(self, size: int, events: int) -> None:
+        """Count an answered call."""
+        with self.lock:
+            self.calls += 1
+            self.bytes += size
+            self.events += events
+
+    def check(self) -> None:
+        """Refuse the next call with FdwError (53400) where a limit is reached."""
+        limits = self.settings
+        self.seconds = time.monotonic() - self.started
+        for name, spent, limit in (
+            ("max_calls", self.calls, limits.max_calls),
+            ("max_bytes", self.bytes, limits.max_bytes),
+            ("max_seconds", self.seconds, limits.max_seconds),
+        ):
+            if spent >= limit:
+                raise FdwError(
+                    f"the scan reached {name} = {limit:g} before it was complete",
+                    hint="Bound event_time more tightly, or raise the limit: "
+                    f"SET cloudtrail_fdw.{name} = …",
+                    sqlstate="53400",
+                )
+
+    def foresee(self, calls: float, rate: float) -> None:
+        """Refuse with FdwError (53400) a scan that needs more ``calls`` than are left."""
+        if self.calls + calls > self.settings.max_calls:
+            minutes = calls / rate / 60
+            raise FdwError(
+                f"the scan needs about {calls:,.0f} more calls, {minutes:,.0f} minutes at {rate:g} "
+                f"a second, and max_calls is {self.settings.max_calls:,}",
+                hint="Bound event_time more tightly, or raise the limit: "
+                "SET cloudtrail_fdw.max_calls = …",
+                sqlstate="53400",
+            )
+
+
+RECENT: deque[Budget] = deque(maxlen=100)  # of this backend, the last one last
+
+
+def record(budget: Budget) -> Callable[[], None]:
+    """Show the scan in cloudtrail_fdw_stat; call what is returned when it has ended."""
+    RECENT.append(budget)
+
+    def ended() -> None:
+        budget.seconds = time.monotonic() - budget.started
+
+    return ended

@@ -1,0 +1,66 @@
+"""The folder of all caches: whose it is, and how files are kept in it.
+
+Only the PostgreSQL server's own user may look into it; a folder that others could write to is not
+used at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import stat
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Optional
+
+from cloudtrail_fdw.options import Settings
+
+
+def cache_root(settings: Settings) -> Optional[Path]:
+    """The folder, made if need be; None with ``cache = off`` or where there can be none."""
+    if settings.cache == "off":
+        return None
+    chosen = settings.cache_directory or os.environ.get("CLOUDTRAIL_FDW_CACHE", "")
+    try:
+        home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+        root = Path(chosen) if chosen else home / ".cache" / "cloudtrail-fdw"
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = root.lstat()
+    except (OSError, KeyError):
+        return None
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return root if ours and not found.st_mode & 0o077 else None
+
+
+def read_json(path: Path, oldest: float) -> Optional[dict[str, Any]]:
+    """An object that was written after ``oldest`` (seconds since 1970), else None."""
+    try:
+        if path.stat().st_mtime < oldest:
+            return None
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Keep an object; a full or read-only disk costs the cache, not the query."""
+    with contextlib.suppress(OSError):
+        write_whole(path, json.dumps(content).encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all; OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f".{os.getpid()}-{time.monotonic_ns()}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,103 @@
+"""How fast FilterLogEvents may be called: one bucket per account and Region, for all backends.
+
+The quotas are those of
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html: calls a second
+per account and Region, not adjustable. Others use them up too, so a ThrottlingException lowers
+the rate for everybody, and it recovers step by step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional
+
+QUOTAS = {"us-east-1": 25.0, "eu-central-1": 5.0, "ap-northeast-3": 5.0, "ap-southeast-3": 5.0,
+          "ca-west-1": 5.0, "il-central-1": 5.0}  # fmt: skip
+QUOTA = 10.0  # of every other Region
+BURST = 0.2  # seconds of calls that may start at once
+RECOVERY = 0.02  # of the quota, for each call that was not throttled
+LEAST = 0.5  # calls a second
+STATE = struct.Struct("dd")  # when the next call is due (wall clock), and the rate in force
+
+
+class CallRate:
+    """Turns to call, spaced by the rate in force; shared through ``path``, else in the process."""
+
+    def __init__(self, quota: float, path: Optional[Path] = None) -> None:
+        """A bucket that starts full."""
+        self.quota = quota
+        self.path = path
+        self.lock = threading.Lock()
+        self.memory = STATE.pack(0.0, quota)
+        self.latency = 0.0  # seconds an answer takes, lately
+
+    def wait(self, stop: threading.Event) -> None:
+        """Wait for the next turn, or until ``stop`` is set."""
+        now = time.time()
+        stop.wait(max(0.0, self.change(now, throttled=False) - now))
+
+    def answered(self, seconds: float) -> None:
+        """Note how long the service took."""
+        self.latency = seconds if not self.latency else 0.7 * self.latency + 0.3 * seconds
+
+    @property
+    def chains(self) -> int:
+        """How many chains of calls keep the quota busy (Little's law)."""
+        return min(32, math.ceil(self.quota * self.latency) + 1)
+
+    def throttled(self) -> None:
+        """Slow down: the service had no room for a call."""
+        self.change(time.time(), throttled=True)
+
+    def change(self, now: float, throttled: bool) -> float:
+        """Take a turn and say when it is due; or lower the rate."""
+        with self.lock, contextlib.ExitStack() as stack:
+            descriptor = stack.enter_context(shared(self.path)) if self.path else -1
+            held = os.pread(descriptor, STATE.size, 0) if descriptor >= 0 else self.memory
+            due, rate = 0.0, self.quota
+            if len(held) == STATE.size:
+                due, rate = STATE.unpack(held)
+            if not now - 60 < due < now + 600:  # nobody called for long, or the clock was set
+                due, rate = now - 1, self.quota
+            rate = min(max(rate, LEAST), self.quota)
+            turn: float = max(due, now - BURST)
+            if throttled:
+                rate = max(LEAST, rate * 0.7)
+            else:
+                due, rate = turn + 1 / rate, min(self.quota, rate + RECOVERY * self.quota)
+            self.memory = STATE.pack(due, rate)
+            if descriptor >= 0:
+                os.pwrite(descriptor, self.memory, 0)
+            return turn
+
+
+@contextlib.contextmanager
+def shared(path: Path) -> Iterator[int]:
+    """A descriptor of the bucket's file, locked against other backends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+RATES: dict[tuple[str, str], CallRate] = {}
+RATES_LOCK = threading.Lock()
+
+
+def call_rate(bucket: str, region: str, most: int, directory: Optional[Path]) -> CallRate:
+    """The process's bucket for ``bucket`` (an account, an endpoint); ``most`` calls if not 0."""
+    quota = float(most) or QUOTAS.get(region, QUOTA)
+    path = directory / f"rate-{bucket}-{region}" if directory else None
+    key = (f"{bucket} {quota}", str(path))
+    with RATES_LOCK:
+        return RATES.setdefault(key, CallRate(quota, path))

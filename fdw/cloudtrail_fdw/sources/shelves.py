@@ -1,0 +1,103 @@
+"""What the cache has for one question: which shelves may answer it, and from which to read on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+from cloudtrail_fdw.sources.cache_directory import read_json, write_json
+from cloudtrail_fdw.sources.page_cache import LABEL, Chunk, Shelf, listed, shelf_name
+from cloudtrail_fdw.sources.pieces import turned
+
+
+class Shelves:
+    """The shelves of one group, its streams and the user's own pattern, one a set of clauses.
+
+    Rows are checked again by PostgreSQL, so a shelf with fewer clauses answers, too.
+    """
+
+    def __init__(self, path: Path, log_group: str, own: str, settle: float) -> None:
+        """``settle`` in ms."""
+        self.path = path
+        self.log_group = log_group
+        self.own = own
+        self.settle = settle
+
+    def shelf(self, clauses: Sequence[str], pattern: str) -> Shelf:
+        """The shelf for exactly these clauses, made if need be; raises OSError."""
+        path = self.path / shelf_name(sorted(clauses))
+        if not (path / LABEL).exists():
+            what = {"log_group": self.log_group, "filter_pattern": pattern, "clauses": [*clauses]}
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_json(path / LABEL, what)
+        return Shelf(path, self.settle)
+
+    def all(self) -> list[tuple[frozenset[str], Shelf]]:
+        """Every shelf with its clauses."""
+        found = []
+        for label in self.path.glob(f"*/{LABEL}"):
+            what = read_json(label, 0)
+            if what and isinstance(what.get("clauses"), list):
+                found.append((frozenset(map(str, what["clauses"])),
+                              Shelf(label.parent, self.settle)))  # fmt: skip
+        return found
+
+    def usable(self, clauses: Sequence[str]) -> list[Shelf]:
+        """The shelves that hold at least what the clauses select, the narrowest first."""
+        wanted = frozenset(clauses)
+        fitting = [(held, shelf) for held, shelf in self.all() if held <= wanted]
+        fitting.sort(key=lambda pair: -len(pair[0]))
+        return [shelf for _, shelf in fitting]
+
+    def spent(self, low: int, high: int) -> tuple[float, float]:
+        """Calls that patterns cost in [low, high) (ms), and what one costs there on average."""
+        costs = []
+        for clauses, shelf in self.all():
+            chunks = listed(shelf.path) if clauses else []
+            shares = [chunk.calls * overlap(chunk, low, high) for chunk in chunks]
+            if sum(shares):
+                costs.append(sum(shares))
+        return sum(costs), sum(costs) / len(costs) if costs else 1.0
+
+    def density(self, low: int, high: int) -> Optional[float]:
+        """Calls a millisecond costs without clauses, near [low, high); None when unknown."""
+        width = high - low
+        chunks = [chunk for shelf in self.usable(()) for chunk in listed(shelf.path)
+                  if chunk.start < high + width and chunk.known_until > low - width]  # fmt: skip
+        time = sum(chunk.known_until - chunk.start for chunk in chunks)
+        return sum(chunk.calls for chunk in chunks) / time if time > 0 else None
+
+
+def overlap(chunk: Chunk, low: int, high: int) -> float:
+    """The share of a chunk that lies in [low, high)."""
+    common = min(chunk.known_until, high) - max(chunk.start, low)
+    return max(0, common) / max(1, chunk.known_until - chunk.start)
+
+
+class Index:
+    """The chunks of some shelves in forward time, to be walked through once."""
+
+    def __init__(self, shelves: Sequence[Shelf], newest_first: bool, max_age: float) -> None:
+        """``max_age`` in ms."""
+        found = []
+        for rank, shelf in enumerate(shelves):
+            for chunk in shelf.chunks(max_age):
+                start, end = turned(chunk.start, chunk.until, newest_first)
+                found.append((start, rank, end, shelf, chunk))
+        self.ahead = sorted(found, key=lambda item: item[:2], reverse=True)
+        self.best: Optional[tuple[int, int, int, Shelf, Chunk]] = None
+
+    def at(self, edge: int) -> Optional[tuple[Shelf, Chunk]]:
+        """The chunk that holds ``edge`` and reaches farthest, None when there is none."""
+        while self.ahead and self.ahead[-1][0] <= edge:
+            item = self.ahead.pop()
+            if self.best is None or item[2] > self.best[2]:
+                self.best = item
+        if self.best is None or self.best[2] <= edge:
+            return None
+        return self.best[3], self.best[4]
+
+    def next_start(self, otherwise: int) -> int:
+        """Where the next chunk begins."""
+        return min(self.ahead[-1][0], otherwise) if self.ahead else otherwise

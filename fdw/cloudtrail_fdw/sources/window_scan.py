@@ -1,0 +1,270 @@
+"""All events of a window of one log group: from the cache what it has, from AWS what is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Optional
+
+from cloudtrail_fdw.options import Settings
+from cloudtrail_fdw.sources import cache_directory, cloudtrail_api
+from cloudtrail_fdw.sources.budget import Budget
+from cloudtrail_fdw.sources.cache_contents import trim
+from cloudtrail_fdw.sources.call_rate import CallRate, call_rate
+from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent, Window, read_pages, wrong_class
+from cloudtrail_fdw.sources.filter_pattern import join_clauses
+from cloudtrail_fdw.sources.log_groups import GroupFacts, LogGroup, find_facts, known_facts
+from cloudtrail_fdw.sources.page_cache import PAGES, Chunk, Shelf, beat, shelf_name
+from cloudtrail_fdw.sources.parallel_chains import Chain, run_chains
+from cloudtrail_fdw.sources.pieces import Piece, cut, turned
+from cloudtrail_fdw.sources.shelves import Index, Shelves
+
+FOREVER = 1 << 52  # ms
+OLDEST_PUT = 14 * 86_400_000  # ms before a group's creation, API_PutLogEvents
+NEWEST_FIRST_SINCE = 1_704_067_200_000  # 2024-01-01, API_FilterLogEvents on startFromHead
+LONGEST_STEP_PAGES = 4  # where the service reads oldest first only, and newest first is wanted
+WAIT = 0.05  # seconds between two looks at another backend's fetch
+TRIM_EVERY = 64  # pieces
+NARROW_SHARE = 0.2  # of a whole window's calls may go into patterns before all of it is read
+
+Pages = Iterator[tuple[list[LogEvent], bool]]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is wanted of a group: [low, high) of delivery in ms, by streams and pattern.
+
+    ``own`` is the user's own pattern, ``clauses`` those made of quals: only these may be left out.
+    ``ordered`` wants the events in the order of delivery, and not only that end first.
+    """
+
+    group: LogGroup
+    low: int
+    high: int
+    streams: tuple[str, ...]
+    own: str
+    clauses: tuple[str, ...]
+    newest_first: bool
+    ordered: bool
+
+
+class WindowScan:
+    """One scan of one window of one group; read() is to be called once."""
+
+    def __init__(self, settings: Settings, ask: Ask, budget: Budget, stop: threading.Event) -> None:
+        """Raises FdwError for a group that cannot be read."""
+        self.settings, self.ask, self.budget, self.stop = settings, ask, budget, stop
+        root = cache_directory.cache_root(settings)
+        self.facts: Optional[GroupFacts] = None
+        self.shelves: Optional[Shelves] = None
+        self.kept = 0
+        if root is not None:
+            self.facts = find_facts(settings, ask.group, root, stop)
+        if self.facts is not None:
+            if self.facts.log_class == "INFREQUENT_ACCESS":
+                raise wrong_class(ask.group)
+            self.shelves = shelves_of(settings, ask, self.facts)
+        # what is known tells the Region without a client
+        self.region = self.facts.region if self.facts else ask.group.region
+        self.region = self.region or cloudtrail_api.region(settings)
+        self.account = self.facts.account if self.facts else ask.group.account
+        bucket = self.account or shelf_name([settings.endpoint_url])
+        self.rate: CallRate = call_rate(bucket, self.region, settings.max_tps, root)
+
+    def read(self) -> Iterator[list[LogEvent]]:
+        """The events page by page; raises FdwError, ends early only once ``stop`` is set."""
+        ask = self.ask
+        low = max(ask.low, self.facts.creation - OLDEST_PUT) if self.facts else ask.low
+        if not ask.newest_first:
+            yield from self.read_span(low, ask.high, False)
+            return
+        middle = max(low, NEWEST_FIRST_SINCE)
+        yield from self.read_span(middle, ask.high, True)
+        yield from self.read_span(low, min(middle, ask.high), ask.ordered)
+
+    def read_span(self, low: int, high: int, newest_first: bool) -> Iterator[list[LogEvent]]:
+        """The events of [low, high)."""
+        edge, end = turned(low, high, newest_first)
+        index: Optional[Index] = None
+        while edge < end and not self.stop.is_set():
+            index = index or self.index(newest_first)
+            found = index.at(edge)
+            if found is None:
+                gap_end = index.next_start(end)
+                index = None
+                if (yield from self.fill(edge, gap_end, newest_first)):
+                    edge = gap_end
+                continue
+            shelf, chunk = found
+            events = shelf.load(chunk)
+            if events is None:  # replaced meanwhile, or damaged
+                index = None
+                continue
+            _, reach = turned(chunk.start, chunk.until, newest_first)
+            first, last = turned(edge, min(end, reach), newest_first)
+            kept = [event for event in events if first <= event.timestamp < last]
+            self.budget.cache_events += len(kept)
+            if kept:
+                yield kept[::-1] if newest_first else kept
+            edge = reach
+
+    def index(self, newest_first: bool) -> Index:
+        """What the cache can answer with now."""
+        shelves = self.shelves.usable(self.ask.clauses) if self.shelves else []
+        if self.facts and self.facts.retention_days:
+            for shelf in shelves:
+                shelf.expire(self.facts.oldest)
+        return Index(shelves, newest_first, self.settings.cache_max_age * 1000)
+
+    def fill(
+        self, edge: int, end: int, newest_first: bool
+    ) -> Generator[list[LogEvent], None, bool]:
+        """Read [edge, end), forward times, from AWS; False when another backend is at it."""
+        asked_at = int(time.time() * 1000)
+        with contextlib.ExitStack() as stack:
+            shelf, lock, clauses = None, None, self.ask.clauses
+            if self.shelves is not None:
+                with contextlib.suppress(OSError):
+                    clauses = self.choose_clauses(*turned(edge, end, newest_first))
+                    shelf = self.shelves.shelf(clauses, join_clauses(self.ask.own, clauses))
+                    lock = stack.enter_context(shelf.fetching())
+                    if lock is None:
+                        self.budget.check()
+                        self.stop.wait(WAIT)
+                        return False
+                    if self.index(newest_first).at(edge) is not None:  # it came just now
+                        return False
+            for piece in self.pieces(edge, end, clauses, newest_first):
+                if shelf is not None and lock is not None:
+                    keep(shelf, piece, asked_at, newest_first)
+                    beat(lock)
+                    self.make_room()
+                if piece.events:
+                    yield piece.events
+        return not self.stop.is_set()
+
+    def make_room(self) -> None:
+        """Look after the cache's size now and then."""
+        root = cache_directory.cache_root(self.settings)
+        if root is not None and self.kept % TRIM_EVERY == 0:
+            trim(root, self.settings.cache_size)
+        self.kept += 1
+
+    def choose_clauses(self, low: int, high: int) -> tuple[str, ...]:
+        """The clauses to ask by: none where reading everything saves calls in the end."""
+        clauses = self.ask.clauses
+        if not clauses or self.settings.cache == "wide":
+            return ()
+        spent, narrow = self.shelves.spent(low, high) if self.shelves else (0.0, 1.0)
+        return () if spent + narrow > NARROW_SHARE * self.calls(low, high) else clauses
+
+    def calls(self, low: int, high: int) -> float:
+        """About how many calls [low, high) takes without clauses."""
+        now = int(time.time() * 1000)
+        width = max(1, min(high, now) - max(low, self.facts.creation if self.facts else 0))
+        density = self.shelves.density(low, min(high, now)) if self.shelves else None
+        if density is not None:
+            return max(1.0, density * width)
+        return self.facts.calls(width) if self.facts else 1.0
+
+    def pieces(
+        self, edge: int, end: int, clauses: tuple[str, ...], newest_first: bool
+    ) -> Iterator[Piece]:
+        """The pieces of [edge, end) from AWS, in any order unless the ask is ordered."""
+        low, _ = turned(edge, end, newest_first)
+        by_steps = newest_first and low < NEWEST_FIRST_SINCE
+        pattern = join_clauses(self.ask.own, clauses)
+        foreseen = 0.0 if clauses or self.ask.own else self.calls(*turned(edge, end, newest_first))
+
+        def chain(start: int, limit: Callable[[], int], stop: threading.Event) -> Iterator[Piece]:
+            span = turned(start, limit(), newest_first)
+            read = self.step_pages if by_steps else self.chain_pages
+            yield from cut(read(*span, pattern, newest_first, stop), start, limit, newest_first)
+
+        for number, piece in enumerate(chain(edge, lambda: end, self.stop)):
+            yield piece
+            if number == 0:  # one page is for free: a LIMIT may want no more
+                continue
+            self.budget.foresee(foreseen - self.budget.calls, self.rate.quota)
+            first = Chain(piece.end, end, (piece.end - edge) / (number + 1))
+            if not self.ask.ordered and first.pages > 2 * self.rate.chains > 2:
+                yield from run_chains(chain, first, newest_first, self.rate, self.stop)
+                return
+
+    def chain_pages(
+        self, low: int, high: int, pattern: str, newest_first: bool, stop: threading.Event
+    ) -> Pages:
+        """One chain of calls for [low, high)."""
+        ask = self.ask
+        window = Window(low or None, None if high >= FOREVER else high - 1, pattern,
+                        not ask.own, ask.streams)  # fmt: skip
+        return read_pages(self.settings, ask.group, window, self.budget, stop, self.rate,
+                          newest_first)  # fmt: skip
+
+    def step_pages(
+        self, low: int, high: int, pattern: str, newest_first: bool, stop: threading.Event
+    ) -> Pages:
+        """[low, high) newest first, of a service that reads oldest first: in steps back."""
+        step = high - low
+        while high > low and not stop.is_set():
+            start = max(low, high - step)
+            found: list[LogEvent] = []
+            pages = 0
+            chain = self.chain_pages(start, high, pattern, False, stop)
+            for pages, (page, last) in enumerate(chain, 1):
+                found += page
+                if pages >= LONGEST_STEP_PAGES and not last and step > 1:
+                    step = (high - start) // 8 or 1
+                    break
+            else:
+                if stop.is_set():
+                    return  # what was found may not be all
+                yield found[::-1], start == low
+                high, step = start, step if pages > 1 else 2 * step
+
+
+def keep(shelf: Shelf, piece: Piece, asked_at: int, newest_first: bool) -> None:
+    """Put a piece into the cache; without room or rights the query goes on."""
+    start, end = turned(piece.start, piece.end, newest_first)
+    events = piece.events[::-1] if newest_first else piece.events
+    size = sum(len(event.message) for event in events)
+    with contextlib.suppress(OSError):
+        shelf.widen(events)
+        shelf.save(Chunk(start, end, asked_at, len(events), size, piece.calls), events)
+
+
+def shelves_of(settings: Settings, ask: Ask, facts: GroupFacts) -> Optional[Shelves]:
+    """The shelves for whom and what is asked; None without a cache."""
+    root = cache_directory.cache_root(settings)
+    if root is None:
+        return None
+    whose = [settings.endpoint_url, facts.region, facts.caller, facts.arn, str(facts.creation),
+             *ask.streams, "own", ask.own]  # fmt: skip
+    path = root / PAGES / shelf_name(whose)
+    return Shelves(path, facts.arn, ask.own, settings.cache_settle * 1000)
+
+
+def foresee(settings: Settings, ask: Ask) -> Optional[tuple[float, float]]:
+    """The share of the window that the cache holds, and about how many calls the rest takes.
+
+    Of what is on disk alone; None where nothing is known of the group.
+    """
+    facts = known_facts(settings, ask.group, cache_directory.cache_root(settings))
+    shelves = shelves_of(settings, ask, facts) if facts else None
+    if facts is None or shelves is None:
+        return None
+    now = int(time.time() * 1000)
+    edge, end = max(ask.low, facts.creation), min(ask.high, now)
+    index = Index(shelves.usable(ask.clauses), False, settings.cache_max_age * 1000)
+    width, missing, calls = end - edge, 0, 0.0
+    while edge < end:
+        found = index.at(edge)
+        reach = found[1].until if found else min(end, index.next_start(end))
+        if found is None:
+            missing += reach - edge
+            calls += 1 if ask.clauses or ask.own else facts.calls(reach - edge)
+        edge = reach
+    return 1 - missing / width if width > 0 else 1.0, calls

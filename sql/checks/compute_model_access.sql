@@ -1,0 +1,29 @@
+-- id: compute_model_access
+-- title: Access to a model of Bedrock was asked for
+-- severity: medium
+-- technique: T1496.004
+-- do: Stolen keys are used up on models. If nobody ordered it, stop the identity and look at its
+--   InvokeModel calls.
+SELECT DISTINCT
+    COALESCE(c.request ->> 'modelId', concat('account ', e.recipient_account_id)) AS resource,
+    CASE WHEN c.ok THEN 'alarm' ELSE 'info' END AS status,
+    c.said AS reason,
+    e.event_time, e.event_id, e.event_name, e.user_arn, e.source_ip_address, e.aws_region,
+    e.recipient_account_id, e.error_code, e.user_agent
+FROM cloudtrail_event e
+CROSS JOIN LATERAL (
+    SELECT
+        COALESCE(e.error_code, '200') = '200' AS ok,
+        concat(
+            COALESCE(e.user_identifier, e.invoked_by, 'somebody'), ' called ', e.event_name,
+            ' (failed: ' || NULLIF(e.error_code, '200') || ')'
+        ) AS said,
+        try_jsonb(e.request_parameters #>> '{}') AS request
+) AS c
+WHERE e."timestamp" >= check_since()
+    AND e."timestamp" < check_until()
+    AND e.event_source = 'bedrock.amazonaws.com'
+    AND e.event_name IN (
+        'PutUseCaseForModelAccess', 'PutFoundationModelEntitlement',
+        'CreateFoundationModelAgreement', 'CreateProvisionedModelThroughput'
+    );

@@ -1,0 +1,27 @@
+-- id: compute_user_data_changed
+-- title: The start-up script of an instance was changed
+-- severity: high
+-- technique: T1059, T1037
+-- do: Stop the instance before it starts again: the script runs as root. Compare it with the one
+--   it had.
+SELECT DISTINCT
+    COALESCE(c.request ->> 'instanceId', concat('account ', e.recipient_account_id)) AS resource,
+    CASE WHEN c.ok THEN 'alarm' ELSE 'info' END AS status,
+    c.said AS reason,
+    e.event_time, e.event_id, e.event_name, e.user_arn, e.source_ip_address, e.aws_region,
+    e.recipient_account_id, e.error_code, e.user_agent
+FROM cloudtrail_event e
+CROSS JOIN LATERAL (
+    SELECT
+        COALESCE(e.error_code, '200') = '200' AS ok,
+        concat(
+            COALESCE(e.user_identifier, e.invoked_by, 'somebody'), ' called ', e.event_name,
+            ' (failed: ' || NULLIF(e.error_code, '200') || ')'
+        ) AS said,
+        try_jsonb(e.request_parameters #>> '{}') AS request
+) AS c
+WHERE e."timestamp" >= check_since()
+    AND e."timestamp" < check_until()
+    AND e.event_source = 'ec2.amazonaws.com'
+    AND e.event_name = 'ModifyInstanceAttribute'
+    AND (c.request ? 'userData' OR c.request ->> 'attribute' = 'userData');
