@@ -4,7 +4,7 @@
 
 The records are written after the documented shapes of CloudTrail
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html).
-50,000 of them are 71 pages of FilterLogEvents: 1.41 kB each, as a trail of management events has
+50,000 of them are 71 pages of FilterLogEvents: 1.45 kB each, as a trail of management events has
 them. 40 people and 25 roles of uneven zeal act from 700 addresses, most often from a few of them,
 more by day than by night. The local AWS gives each its delay of delivery.
 """
@@ -44,7 +44,7 @@ ACTIONS = (
     ("GetBucketAcl", "s3", 60, True), ("ListTagsForResource", "rds", 50, True),
     ("GetParameter", "ssm", 50, True), ("DescribeLogStreams", "logs", 45, True),
     ("GetSecretValue", "secretsmanager", 35, True), ("ListRolePolicies", "iam", 30, True),
-    ("RunInstances", "ec2", 40, False), ("CreateLogStream", "logs", 25, False),
+    ("RunInstances", "ec2", 15, False), ("CreateLogStream", "logs", 25, False),
     ("PutParameter", "ssm", 12, False), ("AuthorizeSecurityGroupIngress", "ec2", 5, False),
     ("CreateUser", "iam", 2, False), ("ConsoleLogin", "signin", 8, False),
 )  # fmt: skip
@@ -136,11 +136,12 @@ class Maker:
             requestID=self.uuid(), eventID=self.uuid(), readOnly=read_only,
             eventType="AwsConsoleSignIn" if action == "ConsoleLogin" else "AwsApiCall",
             managementEvent=True, recipientAccountId=ACCOUNT, eventCategory="Management",
-            tlsDetails={
+        )  # fmt: skip
+        if not internal and chance.random() < 0.45:
+            event["tlsDetails"] = {
                 "tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256",
                 "clientProvidedHostHeader": f"{service}.{region}.amazonaws.com",
-            },
-        )  # fmt: skip
+            }  # fmt: skip
         return event
 
     def body(self, action: str, service: str, region: str) -> dict[str, Any]:
@@ -160,7 +161,7 @@ class Maker:
         if service in ("s3", "kms"):
             return {
                 "requestParameters": {
-                    "encryptionContext": {"aws:arn": resource, "note": self.hexadecimal(120)},
+                    "encryptionContext": {"aws:arn": resource, "note": self.hexadecimal(80)},
                     "encryptionAlgorithm": "SYMMETRIC_DEFAULT",
                 },
                 "responseElements": None,

@@ -851,7 +851,7 @@ IS 'How many users reported it.';
 COMMENT ON COLUMN @extschema@.abuseipdb_check.last_reported_at
 IS 'The last report.';
 COMMENT ON COLUMN @extschema@.abuseipdb_check.max_age_in_days
-IS 'Days of reports that were counted (abuseipdb_max_age_days).';
+IS 'Days of reports that are counted: what the query gives, else abuseipdb_max_age_days.';
 COMMENT ON COLUMN @extschema@.abuseipdb_check.ip_version
 IS '4 or 6.';
 COMMENT ON COLUMN @extschema@.abuseipdb_check.is_public

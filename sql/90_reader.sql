@@ -18,7 +18,8 @@ BEGIN
             ('jit', 'off'),
             -- a generic plan hides the values of its parameters from the wrapper
             ('plan_cache_mode', 'force_custom_plan'),
-            ('search_path', '@extschema@, steampipe, public')
+            -- Steampipe's queries run unchanged (docs/steampipe.md)
+            ('search_path', 'steampipe, @extschema@, public')
         ) AS wanted (name, value)
         WHERE NOT EXISTS (
             SELECT

@@ -17,13 +17,15 @@ from cloudtrail_fdw.bounds import (
     like_prefix,
     read_quals,
 )
-from cloudtrail_fdw.declare import Column
+from cloudtrail_fdw.declare import Column, Push
 
 COLUMNS = {
     "t": Column("t", "timestamp with time zone", "A time."),
     "s": Column("s", "text", "A text."),
     "b": Column("b", "boolean", "A flag."),
     "j": Column("j", "jsonb", "A document."),
+    "n": Column("n", "bigint", "A number that a query may give.", push=Push.VALUE),
+    "m": Column("m", "bigint", "A number."),
 }
 ANY, ALL = True, False
 
@@ -56,6 +58,9 @@ def read(*quals: Qual, explain: bool = False) -> Bounds:
         (Qual("b", "=", "t"), Is(value=True)),
         (Qual("b", "<>", "t"), Is(value=False)),
         (Qual("b", "IS", "f"), Is(value=False)),
+        (Qual("n", "=", 365), In(("365",))),
+        (Qual("n", "=", "-365"), In(("-365",))),  # as one of Multicorn's versions has a bigint
+        (Qual("n", ("=", ANY), [30, None, "365", 30]), In(("30", "365"))),
     ],
 )
 def test_proven_quals_become_predicates(qual: Qual, predicate: Predicate) -> None:
@@ -82,10 +87,25 @@ def test_proven_quals_become_predicates(qual: Qual, predicate: Predicate) -> Non
         Qual("t", (">", ANY), ["2026-11-21 12:00:00+00"]),
         Qual("t", ">", "2000-01-01 00:00:00.0098+00"),
         Qual("no_such_column", "=", "a"),
+        Qual("m", "=", 365),
+        Qual("n", "=", True),
+        Qual("n", "=", "1.5"),
+        Qual("n", "=", "?"),
+        Qual("n", "=", [365]),
+        Qual("n", "<>", 365),
+        Qual("n", ">", 365),
+        Qual("n", ("<>", ALL), [365]),
+        Qual("n", ("=", ANY), [365, "x"]),
     ],
 )
 def test_everything_else_proves_nothing(qual: Qual) -> None:
-    assert read(qual) == Bounds({})
+    assert read(qual).predicates == {}
+
+
+def test_what_was_not_understood_is_named() -> None:
+    bounds = read(Qual("s", ">", "a"), Qual("t", "<>", "2026-11-21 12:00:00+00"), Qual("n", "=", 1),
+                  Qual("b", "=", None), Qual("no_such_column", "=", "a"))  # fmt: skip
+    assert bounds.unread == {"s", "t"}
 
 
 def test_the_tightest_of_several_time_bounds_counts() -> None:

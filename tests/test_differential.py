@@ -63,6 +63,8 @@ COMBINED = [
     "event_name IN ('RunInstances', 'LastEvent') AND event_name IN ('LastEvent', 'X')",
     "NOT (event_name = 'DescribeInstances' AND read_only)",
     "source_ip <<= '198.51.100.0/24'", "source_ip = '198.51.100.7'", "source_ip >> '10.0.0.0/8'",
+    "source_ip <<= '253.252.51.0/24'", "source_ip << '192.0.0.0/8'", "source_ip = '253.252.51.7'",
+    "source_ip <<= '81.2.69.142/31'", "source_ip <<= '0.0.0.0/0'", "source_ip <<= '2001:db8::/32'",
     "source_ip IS NULL", "source_ip IN ('198.51.100.7', '253.252.51.7')",
     "request_parameters = '{\"maxResults\": 3}'", "request_parameters ->> 'maxResults' = '3'",
     "request_parameters IS NULL", "request_parameters @> '{\"omitted\": true}'",

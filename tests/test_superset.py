@@ -14,7 +14,8 @@ from cloudtrail_fdw.bounds import read_quals
 from cloudtrail_fdw.sandbox.local_aws.pattern import Reading, compile_pattern
 from cloudtrail_fdw.sources.cloudtrail_record import read_record
 from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
-from cloudtrail_fdw.tables.cloudtrail_event import RECORD, TABLE
+from cloudtrail_fdw.tables.cloudtrail_event import TABLE
+from cloudtrail_fdw.tables.event_rows import RECORD
 
 TEXTS = ("event_name", "error_code", "username", "session_issuer_arn", "source_ip_address")
 FLAGS = ("read_only", "mfa_authenticated", "session_credential_from_console")

@@ -6,20 +6,25 @@ whose operator, column type or value is not understood with certainty is left ou
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Optional, Protocol, Union
 
 from cloudtrail_fdw import times
-from cloudtrail_fdw.declare import Column, Order
+from cloudtrail_fdw.declare import Column, Order, Push
 
+NUMBER = re.compile(r"-?[0-9]{1,19}")
 TEXT_WITHOUT_VALUE = "?"  # what Multicorn's EXPLAIN shows for a text parameter
 
 
 @dataclass(frozen=True)
 class In:
-    """The column equals one of ``values`` (sorted, unique; none of them NULL)."""
+    """The column equals one of ``values`` (sorted, unique; none of them NULL).
+
+    Of a whole number the value is its decimal text.
+    """
 
     values: tuple[str, ...]
 
@@ -63,7 +68,14 @@ class Between:
     high: Optional[int] = None
 
 
-Predicate = Union[In, NotIn, Prefix, IsNull, NotNull, Is, Between]
+@dataclass(frozen=True)
+class Within:
+    """The address lies in this IPv4 network, written as ``address/length``."""
+
+    network: str
+
+
+Predicate = Union[In, NotIn, Prefix, IsNull, NotNull, Is, Between, Within]
 
 
 class Qual(Protocol):
@@ -79,12 +91,14 @@ class Bounds:
     """What is proven of the rows a query wants, per column.
 
     ``runtime`` names the columns whose bound has no value yet, as in EXPLAIN of a join key;
-    ``order`` is the order the rows have to come in.
+    ``order`` is the order the rows have to come in; ``unread`` are the columns with a qual on a
+    value that proved nothing.
     """
 
     predicates: Mapping[str, tuple[Predicate, ...]] = field(default_factory=dict)
     runtime: tuple[str, ...] = ()
     order: Optional[Order] = None
+    unread: frozenset[str] = frozenset()
 
     def of(self, name: str) -> tuple[Predicate, ...]:
         """All predicates on one column."""
@@ -109,6 +123,7 @@ def read_quals(
     """The bounds that ``quals`` prove, for columns of this table."""
     predicates: dict[str, tuple[Predicate, ...]] = {}
     runtime: list[str] = []
+    unread: set[str] = set()
     for qual in quals:
         column = columns.get(qual.field_name)
         if column is None:
@@ -119,11 +134,14 @@ def read_quals(
         found = read_qual(qual, column, date_style)
         if found is not None:
             predicates[column.name] = (*predicates.get(column.name, ()), found)
+        elif qual.value is not None:
+            unread.add(column.name)
     if len(predicates) + len(runtime) < 2:  # a look-up by key, which has to be quick
-        return Bounds(predicates, tuple(runtime))
+        return Bounds(predicates, tuple(runtime), None, frozenset(unread))
     # the planner's order of quals is not the query's
     ordered = {name: predicates[name] for name in columns if name in predicates}
-    return Bounds(ordered, tuple(name for name in columns if name in runtime))
+    named = tuple(name for name in columns if name in runtime)
+    return Bounds(ordered, named, None, frozenset(unread))
 
 
 def unknown_at_explain(value: object, column: Column) -> bool:
@@ -141,7 +159,9 @@ def read_qual(qual: Qual, column: Column, date_style: str) -> Optional[Predicate
         return read_flag(qual)
     if column.type == "text":
         return read_text(qual)
-    return None
+    if column.type == "bigint" and column.push is Push.VALUE:
+        return read_number(qual)
+    return read_network(qual) if column.type == "inet" else None
 
 
 def read_time(qual: Qual, date_style: str) -> Optional[Predicate]:
@@ -157,6 +177,16 @@ def read_time(qual: Qual, date_style: str) -> Optional[Predicate]:
     return Between(low=low) if qual.operator.startswith(">") else Between(high=high)
 
 
+def read_network(qual: Qual) -> Optional[Predicate]:
+    """``=``, ``<<=`` and ``<<`` with an IPv4 address or network (manual, section 9.12)."""
+    if qual.operator not in ("=", "<<=", "<<") or not isinstance(qual.value, str):
+        return None
+    try:
+        return Within(str(ipaddress.IPv4Network(qual.value, strict=False)))
+    except ValueError:
+        return None
+
+
 def read_flag(qual: Qual) -> Optional[Predicate]:
     """``b``, ``NOT b``, ``b = true`` and ``b IS TRUE``; other tests may let NULL through."""
     if qual.value not in ("t", "f", True, False) or not isinstance(qual.operator, str):
@@ -165,6 +195,19 @@ def read_flag(qual: Qual) -> Optional[Predicate]:
     if qual.operator in ("=", "IS"):
         return Is(value)
     return Is(not value) if qual.operator == "<>" else None
+
+
+def read_number(qual: Qual) -> Optional[Predicate]:
+    """Equality with whole numbers, which Multicorn hands over as int or as text."""
+    operator, value = qual.operator, qual.value
+    if operator == ("=", True) and isinstance(value, list):
+        items = [item for item in value if item is not None]
+    elif operator == "=":
+        items = [value]
+    else:
+        return None
+    texts = {str(item) for item in items}
+    return In(tuple(sorted(texts))) if all(map(NUMBER.fullmatch, texts)) else None
 
 
 def read_text(qual: Qual) -> Optional[Predicate]:

@@ -29,6 +29,7 @@ class Push(Enum):
     PATTERN = "=, <>, IN, NOT IN, LIKE 'prefix%', IS [NOT] NULL"
     EQUAL = "=, IN"
     FLAG = "boolean tests"
+    NETWORK = "=, <<=, << (IPv4)"
 
 
 @dataclass(frozen=True)

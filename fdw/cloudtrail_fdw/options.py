@@ -71,7 +71,7 @@ OPTIONS = (
     Option(
         "cache", "choice", SERVER_OR_TABLE,
         "Whether pages of log events are kept on disk; wide reads whole windows, without the "
-        "query's filter pattern, for others to use.", "on", guc=True,
+        "query's filter pattern, for others to use; off in an option is off.", "on", guc=True,
         choices=("on", "off", "wide"),
     ),
     Option(
@@ -220,7 +220,9 @@ def read_settings(
         own = session(f"cloudtrail_fdw.{option.name}") if option.guc else None
         if own is not None:
             chosen = read_value(option, own)
-            given = (given and chosen) if option.name == "network_enrichment" else chosen
+            # what the server's owner has switched off stays off
+            off = option.name in ("network_enrichment", "cache") and given in (False, "off")
+            given = given if off else chosen
         values[option.name] = given
     return Settings(**values)
 

@@ -107,6 +107,7 @@ extern PGDLLEXPORT void cloudtrail_fdw_at_exit(void (*callback) (void));
 typedef enum Conversion
 {
 	AS_IT_IS,
+	INT4_TO_INT8,
 	NAME_TO_TEXT,
 	DATE_TO_TEXT,
 	TIMESTAMP_TO_TEXT,
@@ -361,9 +362,12 @@ proven_type(Oid to, Oid from, Conversion *conversion)
 			*conversion = from == DATEOID ? DATE_TO_TEXT :
 				from == TIMESTAMPOID ? TIMESTAMP_TO_TEXT : TIMESTAMPTZ_TO_TEXT;
 			return from == TIMESTAMPTZOID || from == TIMESTAMPOID || from == DATEOID;
+		case INT8OID:
+			if (from == INT4OID)
+				*conversion = INT4_TO_INT8;
+			return from == INT8OID || from == INT4OID;
 		case BOOLOID:
 		case INT4OID:
-		case INT8OID:
 		case INETOID:
 		case UUIDOID:
 		case JSONBOID:
@@ -415,7 +419,8 @@ judge_operator(OpExpr *clause, Index relid, Bound *bound)
 		return false;
 	bound->opno = opno;
 	bound->operand = (Expr *) right;
-	bound->type = bound->conversion == AS_IT_IS ? right_type : TEXTOID;
+	bound->type = bound->conversion == AS_IT_IS ? right_type :
+		bound->conversion == INT4_TO_INT8 ? INT8OID : TEXTOID;
 	return proven_operand(bound->operand, relid);
 }
 
@@ -563,6 +568,8 @@ convert(Datum value, Conversion conversion)
 
 	switch (conversion)
 	{
+		case INT4_TO_INT8:
+			return Int64GetDatum(DatumGetInt32(value));
 		case NAME_TO_TEXT:
 			return CStringGetTextDatum(NameStr(*DatumGetName(value)));
 		case DATE_TO_TEXT:

@@ -22,7 +22,7 @@ def test_reader_reads_and_does_nothing_else(new_database: Any) -> None:
     execute(dsn, "ALTER ROLE test_reader PASSWORD 'x'", "CREATE TABLE public.t (x int)")
     reader = dsn.replace(dsn.split("@")[0], "postgresql://test_reader:x")
     assert rows(reader, "SHOW statement_timeout") == [("5min",)]
-    assert rows(reader, "SHOW search_path") == [("cloudtrail, steampipe, public",)]
+    assert rows(reader, "SHOW search_path") == [("steampipe, cloudtrail, public",)]
     assert rows(reader, "SELECT address_class FROM ip_enrichment WHERE ip = '::1'") == [
         ("loopback",)
     ]

@@ -84,8 +84,8 @@ def test_start_to_stop(folder: Path, events: Path) -> None:
 
     messages = rows(state["reader_dsn"], "SELECT message FROM cloudtrail_event")
     assert sorted(LINES.decode().split("\n")) == sorted(message for (message,) in messages)
-    assert rows(state["reader_dsn"], "SHOW search_path") == [("cloudtrail, steampipe, public",)]
-    assert rows(state["dsn"], "SHOW search_path") == [("cloudtrail, steampipe, public",)]
+    assert rows(state["reader_dsn"], "SHOW search_path") == [("steampipe, cloudtrail, public",)]
+    assert rows(state["dsn"], "SHOW search_path") == [("steampipe, cloudtrail, public",)]
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         rows(state["reader_dsn"], "CREATE TABLE t (x int)")
     assert_nothing_leaked(folder)

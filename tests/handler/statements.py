@@ -57,6 +57,7 @@ STATEMENTS = (
     over_facts("OR", "t = 'alpha' OR id = 3"),
     over_facts("int = constant", "id = 7"),
     over_facts("int = bigint constant", "id = 7::bigint"),
+    over_facts("bigint = int constant", "big = 7"),
     over_facts("bigint IN", "big IN (3, 4)"),
     over_facts("numeric = constant", "n = 1.1"),
     over_facts("inet = constant", "i = '10.0.1.1'"),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cloudtrail_fdw.sources.cloudtrail_record import read_record, safe_json, storable
-from cloudtrail_fdw.tables.cloudtrail_event import RECORD
+from cloudtrail_fdw.tables.event_rows import RECORD
 
 
 def read(message: str) -> dict[str, object]:

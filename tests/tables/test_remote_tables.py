@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def test_every_column_is_filled_from_the_record(db: Db):
         "SELECT ip, host(address), status, status_detail, fetched_at <= clock_timestamp(),"
         " hostname, type, country_code, city, zip, latitude, radius, location_geoname_id,"
         " location_is_eu, location_languages -> 0 ->> 'code', timezone_current_time, asn,"
-        " isp, is_proxy FROM ipstack_ip WHERE ip = '8.8.8.8'"
+        " isp, is_proxy FROM cloudtrail.ipstack_ip WHERE ip = '8.8.8.8'"
     )
     db.execute(b"SET TimeZone = 'Asia/Kathmandu'")
     row = fetch(db, ipstack)[0]
@@ -84,14 +85,14 @@ def test_every_column_is_filled_from_the_record(db: Db):
         db,
         "SELECT asn, ports, vulns ->> 0, dma_code, data #>> '{0,port}', country_code_3,"
         " last_update AT TIME ZONE 'UTC' = '2021-01-22 08:49:35.190817'"
-        " FROM shodan_host WHERE ip = '8.8.8.8'",
+        " FROM cloudtrail.shodan_host WHERE ip = '8.8.8.8'",
     ) == [("AS15169", [53, 443], "CVE-2021-1", 807, "53", None, True)]
 
 
 @pytest.mark.parametrize("table", REMOTE.values())
 def test_whole_rows_have_all_columns(db: Db, server: Remote, table: str):
     """Also the ones that take a fuller answer, and in the types that were declared."""
-    found = fetch(db, f"SELECT to_jsonb(t) FROM {table} t WHERE ip IN ('8.8.8.8', '10.0.0.1')")
+    found = fetch(db, f"SELECT to_jsonb(t) FROM cloudtrail.{table} t WHERE ip IN ('8.8.8.8', '10.0.0.1')")
     assert [set(row[0]) for row in found] == [set(TABLES[table].column)] * 2
     wanted = {"ipstack_ip": "hostname", "abuseipdb_check": "reports", "shodan_host": "data"}
     assert {row[0]["ip"]: row[0][wanted[table]] is not None for row in found} == {
@@ -118,8 +119,40 @@ def test_a_join_gives_one_row_for_each_key_in_every_plan(db: Db, server: Remote,
     assert len(server.calls) == 3
 
 
+def test_days_of_reports_may_be_given_and_are_kept_apart(db: Db, server: Remote) -> None:
+    query = (
+        "SELECT ip, max_age_in_days, status FROM abuseipdb_check"
+        " WHERE ip IN ('8.8.8.8', '10.0.0.1') AND max_age_in_days {} ORDER BY 2, 1"
+    )
+    for _ in range(2):
+        assert fetch(db, query.format("= 365")) == [
+            ("10.0.0.1", 365, "not_sent"),
+            ("8.8.8.8", 365, "found"),
+        ]
+    assert fetch(db, query.format("IN (365, 30)")) == [
+        ("10.0.0.1", 30, "not_sent"),
+        ("8.8.8.8", 30, "found"),
+        ("10.0.0.1", 365, "not_sent"),
+        ("8.8.8.8", 365, "found"),
+    ]
+    assert len(fetch(db, query.format("= 90"))) == 2
+    assert [re.findall(r"maxAgeInDays=(\d+)", call) for call in server.calls] == [
+        ["365"], ["30"], ["90"]]  # fmt: skip
+    assert fetch(db, query.format("= 30 AND max_age_in_days = 31")) == []
+    db.execute(b"SET cloudtrail_fdw.abuseipdb_max_age_days = 30")
+    assert fetch(db, "SELECT max_age_in_days FROM abuseipdb_check WHERE ip = '8.8.8.8'") == [(30,)]
+    assert len(server.calls) == 3
+    assert ("Multicorn: Max Age In Days: 365",) in [
+        (line.strip(),) for (line,) in fetch(db, "EXPLAIN " + query.format("= 365"))
+    ]
+    for wrong, message in (("= 366", "1 to 365 days, not 366"), ("= 0", "1 to 365 days, not 0"),
+                           ("> 30", "takes a value by =")):  # fmt: skip
+        with pytest.raises(psycopg.Error, match=message):
+            fetch(db, query.format(wrong))
+
+
 def test_two_backends_share_what_was_asked(db: Db, remotes: Sandbox, server: Remote):
-    query = "SELECT city, fetched_at FROM ipstack_ip WHERE ip IN ('8.8.8.8', '8.8.4.4')"
+    query = "SELECT city, fetched_at FROM cloudtrail.ipstack_ip WHERE ip IN ('8.8.8.8', '8.8.4.4')"
     first = fetch(db, query)
     assert len(server.calls) == 1
     with remotes.connect() as other:
@@ -130,15 +163,15 @@ def test_two_backends_share_what_was_asked(db: Db, remotes: Sandbox, server: Rem
 def test_limits_are_errors_or_rows(db: Db, server: Remote):
     server.reset(Fault(200, ipstack_error(104, "usage_limit_reached")))
     with pytest.raises(psycopg.Error, match="used up") as caught:
-        fetch(db, JOIN.format("ipstack_ip"))
+        fetch(db, JOIN.format("cloudtrail.ipstack_ip"))
     assert "remote_errors" in f"{caught.value.diag.message_hint} {caught.value.diag.message_detail}"
     db.execute(b"SET cloudtrail_fdw.remote_errors = 'status'")
     server.reset(Fault(200, ipstack_error(104, "usage_limit_reached")))
-    rows = fetch(db, JOIN.format("ipstack_ip"))
+    rows = fetch(db, JOIN.format("cloudtrail.ipstack_ip"))
     assert sorted(str(status) for _, status in rows) == ["None", "not_sent", "not_sent",
                                                          "quota", "quota", "quota"]  # fmt: skip
     assert len(server.calls) == 1  # and not one for each key
-    detail = fetch(db, "SELECT status_detail FROM ipstack_ip WHERE ip = '8.8.8.8'")
+    detail = fetch(db, "SELECT status_detail FROM cloudtrail.ipstack_ip WHERE ip = '8.8.8.8'")
     assert "usage_limit_reached" in detail[0][0]
 
 
@@ -161,13 +194,13 @@ def test_the_cap_counts_the_whole_query(db: Db, server: Remote):
 def test_without_a_key_only_what_needs_one_fails(db: Db, remotes: Sandbox, server: Remote):
     with remotes.connect("reader_dsn") as reader:
         for name, table in REMOTE.items():
-            local = f"SELECT status FROM {table} WHERE ip = '10.0.0.1'"
+            local = f"SELECT status FROM cloudtrail.{table} WHERE ip = '10.0.0.1'"
             assert fetch(reader, local) == [("not_sent",)]
             with pytest.raises(psycopg.Error, match="no API key") as caught:
-                fetch(reader, f"SELECT status FROM {table} WHERE ip = '8.8.8.8'")
+                fetch(reader, f"SELECT status FROM cloudtrail.{table} WHERE ip = '8.8.8.8'")
             assert f"{name}_key" in str(caught.value)
         reader.execute(b"SET cloudtrail_fdw.network_enrichment = off")
-        assert fetch(reader, "SELECT status FROM shodan_host WHERE ip = '8.8.8.8'") == [
+        assert fetch(reader, "SELECT status FROM cloudtrail.shodan_host WHERE ip = '8.8.8.8'") == [
             ("network_off",)
         ]
     assert server.calls == []
@@ -178,7 +211,7 @@ def test_no_key_is_shown_anywhere(db: Db, remotes: Sandbox, server: Remote):
     server.reset(Fault(raw=b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n{}"))
     db.execute(b"SET cloudtrail_fdw.remote_timeout = '300 ms'")
     for table in REMOTE.values():
-        query = f"SELECT * FROM {table} WHERE ip = '8.8.8.8'"
+        query = f"SELECT * FROM cloudtrail.{table} WHERE ip = '8.8.8.8'"
         said += [row[0] for row in fetch(db, f"EXPLAIN (VERBOSE) {query}")]
         with pytest.raises(psycopg.Error) as caught:
             fetch(db, query)
@@ -201,17 +234,17 @@ def test_a_cancel_ends_the_wait_and_the_session_goes_on(db: Db, server: Remote):
     started = time.monotonic()
     for table in REMOTE.values():
         with pytest.raises(psycopg.Error, match="canceling statement"):
-            fetch(db, f"SELECT * FROM {table} WHERE ip = '8.8.8.8'")
+            fetch(db, f"SELECT * FROM cloudtrail.{table} WHERE ip = '8.8.8.8'")
     assert time.monotonic() - started < 3
     server.reset()
     db.execute(b"RESET statement_timeout")
-    assert fetch(db, "SELECT status FROM ipstack_ip WHERE ip = '8.8.8.8'") == [("found",)]
+    assert fetch(db, "SELECT status FROM cloudtrail.ipstack_ip WHERE ip = '8.8.8.8'") == [("found",)]
 
 
 def test_a_scan_without_addresses_is_an_error_with_a_hint(db: Db):
     for table in REMOTE.values():
         with pytest.raises(psycopg.Error, match=r"given addresses only|ip = |key"):
-            fetch(db, f"SELECT * FROM {table}")
+            fetch(db, f"SELECT * FROM cloudtrail.{table}")
 
 
 def test_where_the_sources_are_is_for_the_owner_of_the_server(db: Db):

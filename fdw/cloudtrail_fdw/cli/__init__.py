@@ -10,14 +10,17 @@ import psycopg
 
 # Renamed, as a submodule's name stays the submodule's.
 from cloudtrail_fdw.cli.check import check_command
+from cloudtrail_fdw.cli.check_output import visible
 from cloudtrail_fdw.cli.data import data as data_command
 from cloudtrail_fdw.cli.database import failure
 from cloudtrail_fdw.cli.demo import demo as demo_command
 from cloudtrail_fdw.cli.doctor import doctor as doctor_command
 from cloudtrail_fdw.cli.install import install_command
+from cloudtrail_fdw.cli.query import psql_command, query_command
 from cloudtrail_fdw.cli.sandbox import sandbox as sandbox_command
 from cloudtrail_fdw.cli.uninstall import uninstall_command
 from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.program import INTERRUPTED
 
 
 class Commands(click.Group):
@@ -31,6 +34,9 @@ class Commands(click.Group):
             tell_failure(error)
         except psycopg.Error as error:
             tell_failure(failure(error))
+        except KeyboardInterrupt:
+            click.echo("Error: interrupted", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
         raise click.exceptions.Exit(1)
 
 
@@ -38,7 +44,7 @@ def tell_failure(error: FdwError) -> None:
     """One line each, on standard error."""
     for label, text in (("Error", error.message), ("Detail", error.detail), ("Hint", error.hint)):
         if text:
-            click.echo(f"{label}: {' '.join(text.split())}", err=True)
+            click.echo(f"{label}: {visible(' '.join(text.split()))}", err=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,6 +58,8 @@ COMMANDS = (
     uninstall_command,
     doctor_command,
     check_command,
+    query_command,
+    psql_command,
     data_command,
     sandbox_command,
     demo_command,

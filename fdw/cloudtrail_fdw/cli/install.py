@@ -116,9 +116,9 @@ def install_sql(connection: Connection, target: Target) -> list[str]:
     if target.handler and available(connection):
         parts += extension_sql(connection)
     for file in sorted(SQL.glob("[0-9]*.sql")):
-        if file == steampipe.FILE:
-            if not target.steampipe:
-                continue
+        if file in steampipe.FILES and not target.steampipe:
+            continue
+        if file == steampipe.FILES[0]:
             parts += steampipe.creations(connection, target.handler)
         if file.name.startswith("40_"):
             parts += [*given, *changes]

@@ -18,7 +18,7 @@ from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.tables import TABLES
 
 SCHEMA = "steampipe"
-FILE = SQL / "99_steampipe.sql"
+FILES = tuple(sorted(SQL.glob("99_steampipe_*.sql")))
 SUFFIX = "_by_address"
 VIEW = re.compile(rf"^CREATE OR REPLACE VIEW {SCHEMA}\.(\w+)", re.MULTILINE)
 # Relations of the schema with these names that neither are foreign tables of our server nor
@@ -105,7 +105,8 @@ def ours(connection: Connection) -> list[tuple[str, str]]:
 
 def wanted() -> list[tuple[str, str]]:
     """Kind and name of the relations that install makes in the schema, views first."""
-    views = [("VIEW", name) for name in reversed(VIEW.findall(FILE.read_text("utf-8")))]
+    text = "".join(file.read_text("utf-8") for file in FILES)
+    views = [("VIEW", name) for name in reversed(VIEW.findall(text))]
     return views + [("FOREIGN TABLE", name) for name in keyed_tables("text")]
 
 

@@ -63,7 +63,10 @@ class Cluster:
         return f"postgresql://{login}@127.0.0.1:{self.port}/{quote(dbname, safe='')}"
 
 
-def start(directory: Path, server: Server, site: Path, environment: Mapping[str, str]) -> Cluster:
+def start(
+    directory: Path, server: Server, site: Path, environment: Mapping[str, str],
+    settings: Mapping[str, str] = SETTINGS,
+) -> Cluster:  # fmt: skip
     """Start the cluster in ``directory``, made first when it is not there; returns when ready.
 
     ``site`` goes on the server's PYTHONPATH, ``environment`` (AWS_*, …) into its environment.
@@ -84,11 +87,11 @@ def start(directory: Path, server: Server, site: Path, environment: Mapping[str,
     if not made:
         _initdb(directory, server, env, password)
     (directory / "data/postmaster.pid").unlink(missing_ok=True)  # a stale one: not running
-    _own(directory / "postgresql.log")
+    own(directory / "postgresql.log")
     for _ in range(5):
         cluster = Cluster(str(directory), str(server.bindir), server.env, _free_port(), password)
         _save(directory, cluster)
-        if _pg_ctl(cluster, "start", ["-o", _options(cluster.port)], env):
+        if _pg_ctl(cluster, "start", ["-o", _options(cluster.port, settings)], env):
             return cluster
         if "could not bind" not in _log_end(directory):
             break  # else another program took the port in between
@@ -133,9 +136,9 @@ def _initdb(directory: Path, server: Server, env: Mapping[str, str], password: s
         data.mkdir(mode=0o700)
         word.touch(mode=0o600)
         word.write_text(password)
-        command = [str(server.bindir / "initdb"), "--pgdata", str(_own(data)), "--no-sync",
+        command = [str(server.bindir / "initdb"), "--pgdata", str(own(data)), "--no-sync",
                    "--username", SUPERUSER, "--auth", "scram-sha-256", "--encoding", "UTF8",
-                   "--pwfile", str(_own(word)), "--locale", locale]  # fmt: skip
+                   "--pwfile", str(own(word)), "--locale", locale]  # fmt: skip
         done = _run(command, env)
         word.unlink()
         if done.returncode == 0:
@@ -178,7 +181,7 @@ def _server_user() -> pwd.struct_passwd:
     )
 
 
-def _own(path: Path) -> Path:
+def own(path: Path) -> Path:
     """Hand a file, made if need be, or a folder to the user who runs PostgreSQL."""
     path.touch(mode=0o600)
     if os.geteuid() == 0:
@@ -205,9 +208,9 @@ def _inherited() -> dict[str, str]:
     return {name: os.environ[name] for name in INHERITED if name in os.environ}
 
 
-def _options(port: int) -> str:
-    settings = {**SETTINGS, "port": str(port)}
-    return " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+def _options(port: int, settings: Mapping[str, str]) -> str:
+    given = {**settings, "port": str(port)}
+    return " ".join(f"-c {name}='{value}'" for name, value in given.items())
 
 
 def _free_port() -> int:

@@ -139,7 +139,7 @@ def fill(postgres: cluster.Cluster, aws: dict[str, Any], install: Install) -> di
     password = secrets.token_urlsafe(16)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("ALTER DATABASE {} SET search_path = cloudtrail, steampipe, public").format(
+            sql.SQL("ALTER DATABASE {} SET search_path = steampipe, cloudtrail, public").format(
                 sql.Identifier(DATABASE)
             )
         )

@@ -27,11 +27,13 @@ A_WHILE = 300.0  # seconds; a limit that lasts longer is the day's
 
 def ask(settings: Settings, key: str, addresses: tuple[str, ...], full: bool) -> Ask:
     """One address; the single reports and the country's name come with verbose only."""
-    if settings.abuseipdb_max_age_days > OLDEST:
+    if not 1 <= settings.abuseipdb_max_age_days <= OLDEST:
         raise FdwError(
-            "AbuseIPDB looks back 365 days at most",
-            hint="Set abuseipdb_max_age_days to 1 to 365.", sqlstate="HV024",
-        )  # fmt: skip
+            f"AbuseIPDB looks back 1 to 365 days, not {settings.abuseipdb_max_age_days}",
+            hint="Correct max_age_in_days of the query, or the setting "
+            "cloudtrail_fdw.abuseipdb_max_age_days.",
+            sqlstate="HV024",
+        )
     parameters = {
         "ipAddress": addresses[0],
         "maxAgeInDays": str(settings.abuseipdb_max_age_days),
@@ -41,7 +43,7 @@ def ask(settings: Settings, key: str, addresses: tuple[str, ...], full: bool) ->
 
 
 def read(settings: Settings, answer: Answer, addresses: tuple[str, ...]) -> Records:
-    """The record, with the number of days that were asked about."""
+    """The record."""
     if answer.status in (401, 403):
         raise refused(TITLE, "abuseipdb_key", f"HTTP status {answer.status}")
     if answer.status == 402:
@@ -52,7 +54,7 @@ def read(settings: Settings, answer: Answer, addresses: tuple[str, ...]) -> Reco
     data = answer.body.get("data") if isinstance(answer.body, dict) else None
     if not isinstance(data, dict) or not is_about(data.get("ipAddress"), addresses[0]):
         raise outage(TITLE, "its answer is not about the address asked for")
-    return {addresses[0]: {**data, "maxAgeInDays": settings.abuseipdb_max_age_days}}
+    return {addresses[0]: data}
 
 
 def used_up(answer: Answer) -> TroubleError:

@@ -25,7 +25,8 @@ QUOTA = 10.0  # of every other Region
 BURST = 0.2  # seconds of calls that may start at once
 RECOVERY = 0.02  # of the quota, for each call that was not throttled
 LEAST = 0.5  # calls a second
-STATE = struct.Struct("dd")  # when the next call is due (wall clock), and the rate in force
+LONGEST_QUEUE = 60.0  # seconds; a turn further ahead was taken before the machine started anew
+STATE = struct.Struct("dd")  # when the next call is due (monotonic), and the rate in force
 
 
 class CallRate:
@@ -41,7 +42,7 @@ class CallRate:
 
     def wait(self, stop: threading.Event) -> None:
         """Wait for the next turn, or until ``stop`` is set."""
-        now = time.time()
+        now = time.monotonic()
         stop.wait(max(0.0, self.change(now, throttled=False) - now))
 
     def answered(self, seconds: float) -> None:
@@ -55,19 +56,21 @@ class CallRate:
 
     def throttled(self) -> None:
         """Slow down: the service had no room for a call."""
-        self.change(time.time(), throttled=True)
+        self.change(time.monotonic(), throttled=True)
 
     def change(self, now: float, throttled: bool) -> float:
         """Take a turn and say when it is due; or lower the rate."""
         with self.lock, contextlib.ExitStack() as stack:
-            descriptor = stack.enter_context(shared(self.path)) if self.path else -1
-            held = os.pread(descriptor, STATE.size, 0) if descriptor >= 0 else self.memory
-            due, rate = 0.0, self.quota
-            if len(held) == STATE.size:
-                due, rate = STATE.unpack(held)
-            if not now - 60 < due < now + 600:  # nobody called for long, or the clock was set
-                due, rate = now - 1, self.quota
-            rate = min(max(rate, LEAST), self.quota)
+            descriptor, held = -1, self.memory
+            with contextlib.suppress(OSError):  # a cache that cannot be used costs only its use
+                if self.path:
+                    descriptor = stack.enter_context(shared(self.path))
+                    held = os.pread(descriptor, STATE.size, 0)
+            due, rate = STATE.unpack(held) if len(held) == STATE.size else (0.0, self.quota)
+            if not LEAST <= rate <= self.quota:  # NaN is not either
+                rate = self.quota
+            if not now - LONGEST_QUEUE < due < now + LONGEST_QUEUE:  # nobody called for long
+                due, rate = now - BURST, self.quota
             turn: float = max(due, now - BURST)
             if throttled:
                 rate = max(LEAST, rate * 0.7)
@@ -75,7 +78,8 @@ class CallRate:
                 due, rate = turn + 1 / rate, min(self.quota, rate + RECOVERY * self.quota)
             self.memory = STATE.pack(due, rate)
             if descriptor >= 0:
-                os.pwrite(descriptor, self.memory, 0)
+                with contextlib.suppress(OSError):
+                    os.pwrite(descriptor, self.memory, 0)
             return turn
 
 

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, NotIn, NotNull, Predicate, Prefix
+from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, NotIn, NotNull, Predicate, Prefix, Within
 from cloudtrail_fdw.declare import Column, Push
 from cloudtrail_fdw.errors import FdwError
 
+SOURCE_ADDRESS = "$.sourceIPAddress"
 LONGEST = 1024  # characters of a pattern
 # Characters proven to stand for themselves inside quotes; `*` is a wildcard even there.
 # Text that a member of another kind has, too; and the empty text, undocumented in patterns.
@@ -76,6 +77,8 @@ def selecting_clause(column: Column, predicate: Predicate) -> Optional[tuple[int
     if column.push is Push.FLAG and isinstance(predicate, Is):
         word = "TRUE" if predicate.value else "FALSE"
         return 2, f'({path} IS {word} || {path} = "{word.lower()}")'
+    if column.push is Push.NETWORK and isinstance(predicate, Within):
+        return within(predicate)
     if column.push not in (Push.PATTERN, Push.EQUAL):
         return None
     if isinstance(predicate, In) and not any(map(NOT_A_STRING.match, predicate.values)):
@@ -89,6 +92,20 @@ def selecting_clause(column: Column, predicate: Predicate) -> Optional[tuple[int
     if isinstance(predicate, NotNull) and column.push is Push.PATTERN:
         return 4, f'{path} = "*"'
     return None
+
+
+def within(predicate: Within) -> Optional[tuple[int, str]]:
+    """The octets that the network fixes; also texts with leading zeros or blanks.
+
+    PostgreSQL reads ``10.01.2.3`` as ``10.1.2.3``, so the text alone does not say.
+    """
+    address, _, length = predicate.network.partition("/")
+    whole = int(length) // 8
+    if not whole:
+        return None
+    beginning = ".".join(address.split(".")[:whole]) + ("" if whole == 4 else ".*")
+    texts = (beginning, "0*", "*.0*", "* *")
+    return 1, group([f'{SOURCE_ADDRESS} = "{text}"' for text in texts], " || ")
 
 
 def null_clauses(columns: Mapping[str, Column], bounds: Bounds) -> list[str]:

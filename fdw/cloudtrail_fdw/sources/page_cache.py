@@ -9,12 +9,11 @@ and a half-written file is never seen. Whatever cannot be read is as if it were 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
@@ -26,18 +25,20 @@ from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 
 EVENTS = msgspec.msgpack.Decoder(list[LogEvent])
 MERGED_BYTES = 1_000_000  # neighbours are joined up to this size
-STALE_LOCK = 5.0  # seconds after which a reader no longer waits for another's fetch
+UNBROKEN = 1 << 52  # ms
 PAGES = "pages"  # the part of the cache that holds log events
 LABEL = "shelf.json"  # beside the chunks: what they are of
 SUFFIX = ".events"
 CHECKSUM = 4  # bytes in front of the events
+DAY = 86_400_000  # ms
 
 
 @dataclass(frozen=True)
 class Chunk:
     """All events of a shelf with start <= timestamp < end, as they were at ``fetched``; ms.
 
-    ``calls`` and ``bytes`` are what they cost; what lies at ``until`` or later may have grown.
+    ``calls`` and ``bytes`` are what they cost; what lies at ``until`` or later may have grown
+    since. ``settled`` is how long any part that is older than ``fetched`` had settled by then.
     """
 
     start: int
@@ -46,12 +47,14 @@ class Chunk:
     events: int
     bytes: int
     calls: int
+    settled: int = UNBROKEN
     until: int = 0
 
     @property
     def name(self) -> str:
         """The file's name."""
-        numbers = (self.start, self.end, self.fetched, self.events, self.bytes, self.calls)
+        numbers = (self.start, self.end, self.fetched, self.events, self.bytes, self.calls,
+                   self.settled)  # fmt: skip
         return "-".join(map(str, numbers)) + SUFFIX
 
     @property
@@ -63,10 +66,10 @@ class Chunk:
     def named(cls, name: str) -> Optional[Chunk]:
         """The chunk that a file's name tells of, None for any other file."""
         parts = name[: -len(SUFFIX)].split("-")
-        if not name.endswith(SUFFIX) or len(parts) != 6 or not all(p.isdigit() for p in parts):
+        if not name.endswith(SUFFIX) or len(parts) != 7 or not all(p.isdigit() for p in parts):
             return None
-        start, end, fetched, events, size, calls = map(int, parts)
-        return cls(start, end, fetched, events, size, calls, until=end)
+        numbers = list(map(int, parts))
+        return cls(*numbers, until=numbers[1])
 
 
 class Shelf:
@@ -91,11 +94,13 @@ class Shelf:
 
     def chunks(self, max_age: float = 0.0) -> list[Chunk]:
         """What may be used now: what had settled when it was fetched, or is ``max_age`` ms old."""
-        wait, youngest = self.longest_wait(), time.time() * 1000 - max_age
+        wait, now = self.longest_wait(), time.time() * 1000
         found = []
         for chunk in listed(self.path):
+            if chunk.settled < wait or chunk.fetched > now:  # the clock was set back
+                continue
             until = chunk.end
-            if chunk.fetched < youngest:
+            if chunk.fetched <= now - max_age:
                 until = min(until, int(chunk.fetched - wait))
             if until > chunk.start:
                 found.append(replace(chunk, until=until))
@@ -108,7 +113,8 @@ class Shelf:
             content = path.read_bytes()
             body = memoryview(content)[CHECKSUM:]
             if content[:CHECKSUM] == checksum(body):
-                os.utime(path)  # the least recently used go first
+                with contextlib.suppress(OSError):
+                    os.utime(path)  # the least recently used go first
                 return EVENTS.decode(body)
         except (OSError, msgspec.MsgspecError):
             pass
@@ -124,11 +130,13 @@ class Shelf:
             if chunk.start <= other.start and other.end <= chunk.end:
                 replaced.append(other)
                 continue
-            if chunk.bytes + other.bytes > MERGED_BYTES:
-                continue
+            before = other.start < chunk.start <= other.end
+            after = other.start <= chunk.end < other.end
             # what is kept of the other must have settled when it was fetched
-            before = other.start < chunk.start <= other.end and chunk.start + wait <= other.fetched
-            after = other.start <= chunk.end < other.end and other.end + wait <= other.fetched
+            asked = min(other.fetched, chunk.fetched)
+            settled = min(other.settled, asked - (chunk.start if before else other.end))
+            if settled < wait or chunk.bytes + other.bytes > MERGED_BYTES:
+                continue
             held = self.load(other) if before or after else None
             if held is None:
                 continue
@@ -139,52 +147,39 @@ class Shelf:
             chunk = Chunk(
                 other.start if before else chunk.start, chunk.end if before else other.end,
                 chunk.fetched, len(events), chunk.bytes + other.bytes, chunk.calls + other.calls,
+                min(chunk.settled, settled),
             )  # fmt: skip
             replaced.append(other)
-        body = msgspec.msgpack.encode(list(events))
-        write_whole(self.path / chunk.name, checksum(body) + body)
+        self.write(chunk, events)
         for other in replaced:
             if other.name != chunk.name:
                 with contextlib.suppress(OSError):
                     (self.path / other.name).unlink()
 
     def expire(self, before: int) -> None:
-        """Forget events older than ``before`` (ms): the group's retention has ended for them."""
-        for chunk in listed(self.path):
-            if chunk.end <= before and chunk.events:
-                with contextlib.suppress(OSError):
-                    body = msgspec.msgpack.encode([])
-                    empty = replace(chunk, events=0, bytes=0)
-                    write_whole(self.path / empty.name, checksum(body) + body)
-                    (self.path / chunk.name).unlink()
+        """Forget events older than ``before`` (ms): the group's retention has ended for them.
 
-    @contextlib.contextmanager
-    def fetching(self) -> Iterator[Optional[int]]:
-        """The right to fetch for this shelf, as a descriptor to beat; None while another has it.
-
-        A holder that has not beaten for STALE_LOCK seconds is passed by.
+        A chunk that reaches beyond is divided, a day's events at a time.
         """
-        path = self.path / "fetching"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                fresh = time.time() - os.fstat(descriptor).st_mtime < STALE_LOCK
-                if not fresh:
-                    with contextlib.suppress(OSError):
-                        path.unlink()  # the holder keeps the old file, the next one makes another
-                yield None
-                return
-            beat(descriptor)
-            yield descriptor
-        finally:
-            os.close(descriptor)
+        for chunk in listed(self.path):
+            if not chunk.events or before < min(chunk.end, chunk.start + DAY):
+                continue
+            held = self.load(chunk)
+            if held is None:
+                continue
+            edge = min(before, chunk.end)
+            kept = [event for event in held if event.timestamp >= edge]
+            size = sum(len(event.message) for event in kept)
+            with contextlib.suppress(OSError):
+                self.write(replace(chunk, end=edge, events=0, bytes=0), [])
+                if edge < chunk.end:
+                    self.write(replace(chunk, start=edge, events=len(kept), bytes=size), kept)
+                (self.path / chunk.name).unlink()
 
-
-def beat(descriptor: int) -> None:
-    """Show those who wait that the fetch goes on."""
-    os.utime(descriptor)
+    def write(self, chunk: Chunk, events: Sequence[LogEvent]) -> None:
+        """Put a chunk in its place; raises OSError."""
+        body = msgspec.msgpack.encode(list(events))
+        write_whole(self.path / chunk.name, checksum(body) + body)
 
 
 def listed(path: Path) -> list[Chunk]:

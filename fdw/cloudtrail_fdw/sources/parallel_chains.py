@@ -119,7 +119,7 @@ def run_chains(
 def steal(chains: list[Chain]) -> Optional[Chain]:
     """The farther half of the longest chain, now a chain of its own; None if not worth it."""
     longest = max(chains, key=lambda chain: chain.pages, default=None)
-    if longest is None or longest.pages < WORTH_STEALING:
+    if longest is None or longest.pages < WORTH_STEALING or longest.end - longest.edge < 2:
         return None
     middle = (longest.edge + longest.end) // 2
     taken = Chain(middle, longest.end, longest.span)

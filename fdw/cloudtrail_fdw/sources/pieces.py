@@ -51,8 +51,7 @@ def cut(
     edge, held, calls = start, list[LogEvent](), 0
     for page, last in pages:
         calls += 1
-        known = {event.event_id for event in held}
-        events = held + [event for event in page if event.event_id not in known]
+        events = list({event.event_id: event for event in (*held, *page)}.values())
         stamps = [sign * event.timestamp for event in events]
         if not all(map(int.__le__, [edge, *stamps], stamps)):
             raise FdwError(

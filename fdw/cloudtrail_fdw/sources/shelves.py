@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Optional
 
+from cloudtrail_fdw.sources.aws import PAGE_BYTES
 from cloudtrail_fdw.sources.cache_directory import read_json, write_json
+from cloudtrail_fdw.sources.cloudwatch_logs import PAGE_EVENTS
 from cloudtrail_fdw.sources.page_cache import LABEL, Chunk, Shelf, listed, shelf_name
 from cloudtrail_fdw.sources.pieces import turned
 
@@ -27,7 +29,7 @@ class Shelves:
     def shelf(self, clauses: Sequence[str], pattern: str) -> Shelf:
         """The shelf for exactly these clauses, made if need be; raises OSError."""
         path = self.path / shelf_name(sorted(clauses))
-        if not (path / LABEL).exists():
+        if read_json(path / LABEL, 0) is None:
             what = {"log_group": self.log_group, "filter_pattern": pattern, "clauses": [*clauses]}
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_json(path / LABEL, what)
@@ -66,7 +68,9 @@ class Shelves:
         chunks = [chunk for shelf in self.usable(()) for chunk in listed(shelf.path)
                   if chunk.start < high + width and chunk.known_until > low - width]  # fmt: skip
         time = sum(chunk.known_until - chunk.start for chunk in chunks)
-        return sum(chunk.calls for chunk in chunks) / time if time > 0 else None
+        # not the calls they cost: those for the edge of a window that moves bring next to nothing
+        calls = sum(max(c.bytes / PAGE_BYTES, c.events / PAGE_EVENTS) for c in chunks)
+        return calls / time if calls >= 1 or 4 * time > width > 0 else None
 
 
 def overlap(chunk: Chunk, low: int, high: int) -> float:
@@ -78,11 +82,16 @@ def overlap(chunk: Chunk, low: int, high: int) -> float:
 class Index:
     """The chunks of some shelves in forward time, to be walked through once."""
 
-    def __init__(self, shelves: Sequence[Shelf], newest_first: bool, max_age: float) -> None:
+    def __init__(
+        self, shelves: Sequence[Shelf], newest_first: bool, max_age: float,
+        unusable: Container[Chunk] = (),
+    ) -> None:  # fmt: skip
         """``max_age`` in ms."""
         found = []
         for rank, shelf in enumerate(shelves):
             for chunk in shelf.chunks(max_age):
+                if chunk in unusable:
+                    continue
                 start, end = turned(chunk.start, chunk.until, newest_first)
                 found.append((start, rank, end, shelf, chunk))
         self.ahead = sorted(found, key=lambda item: item[:2], reverse=True)

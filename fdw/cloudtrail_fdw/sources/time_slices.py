@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import NamedTuple, Optional
 
 from cloudtrail_fdw import times
@@ -40,3 +41,55 @@ def delivery_window(settings: Settings, happened: Between, delivered: Between) -
     start = max(lows) // 1000 if lows else None
     end = min(highs) // 1000 if highs else None
     return DeliveryWindow(start, end, ", ".join(margins))
+
+
+UNITS = ("minute", "hour", "day", "month", "year")
+PREFIXES = {"minute": "%Y-%m-%d*%H:%M:*", "hour": "%Y-%m-%d*%H:*", "day": "%Y-%m-%d*",
+            "month": "%Y-%m-*", "year": "%Y-*"}  # fmt: skip
+MOST_PREFIXES = 12  # some 500 of a pattern's 1,024 characters
+BEGINNING = times.from_datetime(datetime(2013, 1, 1))  # noqa: DTZ001 - CloudTrail's first year, UTC
+
+
+def event_time_clause(happened: Between) -> str:
+    """A filter pattern's clause for events of a span of event_time, by their text in ISO 8601.
+
+    A superset: rounded to whole minutes, or to longer units until it is short enough. What
+    stands between date and time is open, for records have a T or a blank there.
+    """
+    low = max(BEGINNING, BEGINNING if happened.low is None else happened.low)
+    high = max(low, low if happened.high is None else happened.high)
+    for unit in UNITS:
+        prefixes = time_prefixes(low, high, unit)
+        if len(prefixes) <= MOST_PREFIXES or unit == UNITS[-1]:
+            break
+    tests = [f'$.eventTime = "{prefix}"' for prefix in prefixes]
+    return tests[0] if len(tests) == 1 else "(" + " || ".join(tests) + ")"
+
+
+def time_prefixes(low: int, high: int, finest: str) -> list[str]:
+    """The fewest prefixes of whole units, ``finest`` at the least, that cover [low, high]."""
+    units = UNITS[UNITS.index(finest) :]
+    end = times.EPOCH + timedelta(microseconds=high)
+    at = beginning_of(times.EPOCH + timedelta(microseconds=low), finest)
+    found = []
+    while at <= end:
+        fitting = [u for u in units if beginning_of(at, u) == at
+                   and (u == finest or after(at, u) <= end)]  # fmt: skip
+        found.append(at.strftime(PREFIXES[fitting[-1]]))
+        at = after(at, fitting[-1])
+    return found
+
+
+def beginning_of(moment: datetime, unit: str) -> datetime:
+    """The start of the unit that a moment lies in."""
+    finer = UNITS[: UNITS.index(unit)]
+    fields = {name: 1 if name in ("day", "month") else 0 for name in finer}
+    return moment.replace(second=0, microsecond=0, **fields)  # type: ignore[arg-type]
+
+
+def after(start: datetime, unit: str) -> datetime:
+    """The start of the unit that follows."""
+    days = {"month": 32, "year": 367}.get(unit)
+    if days:
+        return beginning_of(start + timedelta(days=days), unit)
+    return start + timedelta(**{f"{unit}s": 1})

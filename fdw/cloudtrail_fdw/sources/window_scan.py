@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -15,9 +15,10 @@ from cloudtrail_fdw.sources.budget import Budget
 from cloudtrail_fdw.sources.cache_contents import trim
 from cloudtrail_fdw.sources.call_rate import CallRate, call_rate
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent, Window, read_pages, wrong_class
+from cloudtrail_fdw.sources.fetch_lock import beat, fetching
 from cloudtrail_fdw.sources.filter_pattern import join_clauses
 from cloudtrail_fdw.sources.log_groups import GroupFacts, LogGroup, find_facts, known_facts
-from cloudtrail_fdw.sources.page_cache import PAGES, Chunk, Shelf, beat, shelf_name
+from cloudtrail_fdw.sources.page_cache import PAGES, Chunk, Shelf, shelf_name
 from cloudtrail_fdw.sources.parallel_chains import Chain, run_chains
 from cloudtrail_fdw.sources.pieces import Piece, cut, turned
 from cloudtrail_fdw.sources.shelves import Index, Shelves
@@ -38,6 +39,7 @@ class Ask:
     """What is wanted of a group: [low, high) of delivery in ms, by streams and pattern.
 
     ``own`` is the user's own pattern, ``clauses`` those made of quals: only these may be left out.
+    ``late`` is a clause that cannot be left out, for far too much would come without it.
     ``ordered`` wants the events in the order of delivery, and not only that end first.
     """
 
@@ -49,6 +51,11 @@ class Ask:
     clauses: tuple[str, ...]
     newest_first: bool
     ordered: bool
+    late: str = ""
+
+    def pattern(self, clauses: Sequence[str]) -> str:
+        """The pattern to send with these of the clauses."""
+        return join_clauses(self.own, [*clauses, self.late] if self.late else clauses)
 
 
 class WindowScan:
@@ -61,6 +68,7 @@ class WindowScan:
         self.facts: Optional[GroupFacts] = None
         self.shelves: Optional[Shelves] = None
         self.kept = 0
+        self.unusable: set[Chunk] = set()
         if root is not None:
             self.facts = find_facts(settings, ask.group, root, stop)
         if self.facts is not None:
@@ -93,14 +101,13 @@ class WindowScan:
             index = index or self.index(newest_first)
             found = index.at(edge)
             if found is None:
-                gap_end = index.next_start(end)
+                edge = yield from self.fill(edge, index.next_start(end), newest_first)
                 index = None
-                if (yield from self.fill(edge, gap_end, newest_first)):
-                    edge = gap_end
                 continue
             shelf, chunk = found
             events = shelf.load(chunk)
-            if events is None:  # replaced meanwhile, or damaged
+            if events is None:  # replaced meanwhile, or damaged, and perhaps not removable
+                self.unusable.add(chunk)
                 index = None
                 continue
             _, reach = turned(chunk.start, chunk.until, newest_first)
@@ -117,26 +124,31 @@ class WindowScan:
         if self.facts and self.facts.retention_days:
             for shelf in shelves:
                 shelf.expire(self.facts.oldest)
-        return Index(shelves, newest_first, self.settings.cache_max_age * 1000)
+        max_age = self.settings.cache_max_age * 1000
+        return Index(shelves, newest_first, max_age, self.unusable)
 
-    def fill(
-        self, edge: int, end: int, newest_first: bool
-    ) -> Generator[list[LogEvent], None, bool]:
-        """Read [edge, end), forward times, from AWS; False when another backend is at it."""
+    def fill(self, edge: int, end: int, newest_first: bool) -> Generator[list[LogEvent], None, int]:
+        """Read the gap from ``edge`` on, forward times, from AWS; how far it reached.
+
+        That is no farther than ``edge`` after a wait for another backend.
+        """
         asked_at = int(time.time() * 1000)
         with contextlib.ExitStack() as stack:
             shelf, lock, clauses = None, None, self.ask.clauses
             if self.shelves is not None:
                 with contextlib.suppress(OSError):
-                    clauses = self.choose_clauses(*turned(edge, end, newest_first))
-                    shelf = self.shelves.shelf(clauses, join_clauses(self.ask.own, clauses))
-                    lock = stack.enter_context(shelf.fetching())
+                    gap = turned(edge, end, newest_first)
+                    clauses = self.choose_clauses(*gap)
+                    shelf = self.shelves.shelf(clauses, self.ask.pattern(clauses))
+                    lock = stack.enter_context(fetching(shelf.path, *gap))
                     if lock is None:
                         self.budget.check()
                         self.stop.wait(WAIT)
-                        return False
-                    if self.index(newest_first).at(edge) is not None:  # it came just now
-                        return False
+                        return edge
+                    held = self.index(newest_first)
+                    if held.at(edge) is not None:  # it came just now
+                        return edge
+                    end = held.next_start(end)
             for piece in self.pieces(edge, end, clauses, newest_first):
                 if shelf is not None and lock is not None:
                     keep(shelf, piece, asked_at, newest_first)
@@ -144,7 +156,7 @@ class WindowScan:
                     self.make_room()
                 if piece.events:
                     yield piece.events
-        return not self.stop.is_set()
+        return end
 
     def make_room(self) -> None:
         """Look after the cache's size now and then."""
@@ -176,21 +188,25 @@ class WindowScan:
         """The pieces of [edge, end) from AWS, in any order unless the ask is ordered."""
         low, _ = turned(edge, end, newest_first)
         by_steps = newest_first and low < NEWEST_FIRST_SINCE
-        pattern = join_clauses(self.ask.own, clauses)
-        foreseen = 0.0 if clauses or self.ask.own else self.calls(*turned(edge, end, newest_first))
+        pattern = self.ask.pattern(clauses)
+        foreseen = 0.0 if pattern else self.calls(*turned(edge, end, newest_first))
 
         def chain(start: int, limit: Callable[[], int], stop: threading.Event) -> Iterator[Piece]:
             span = turned(start, limit(), newest_first)
             read = self.step_pages if by_steps else self.chain_pages
             yield from cut(read(*span, pattern, newest_first, stop), start, limit, newest_first)
 
+        start = edge
         for number, piece in enumerate(chain(edge, lambda: end, self.stop)):
             yield piece
             if number == 0:  # one page is for free: a LIMIT may want no more
+                start = piece.end  # what lies before may be a long time without events
+                continue
+            if self.ask.ordered:  # for a LIMIT
                 continue
             self.budget.foresee(foreseen - self.budget.calls, self.rate.quota)
-            first = Chain(piece.end, end, (piece.end - edge) / (number + 1))
-            if not self.ask.ordered and first.pages > 2 * self.rate.chains > 2:
+            first = Chain(piece.end, end, (piece.end - start) / number)
+            if first.pages > 2 * self.rate.chains > 2:
                 yield from run_chains(chain, first, newest_first, self.rate, self.stop)
                 return
 
@@ -242,7 +258,7 @@ def shelves_of(settings: Settings, ask: Ask, facts: GroupFacts) -> Optional[Shel
     if root is None:
         return None
     whose = [settings.endpoint_url, facts.region, facts.caller, facts.arn, str(facts.creation),
-             *ask.streams, "own", ask.own]  # fmt: skip
+             *ask.streams, "own", ask.own, ask.late]  # fmt: skip
     path = root / PAGES / shelf_name(whose)
     return Shelves(path, facts.arn, ask.own, settings.cache_settle * 1000)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from cloudtrail_fdw.declare import Column
+from cloudtrail_fdw.declare import Column, Push
 from cloudtrail_fdw.sources.abuseipdb import SOURCE
-from cloudtrail_fdw.tables.remote_lookup import TIME, remote_table
+from cloudtrail_fdw.tables.remote_lookup import TIME, Choice, remote_table
 
 COLUMNS = (
     Column("abuse_confidence_score", "bigint", "How sure AbuseIPDB is that the address abuses, 0 to 100.", ("abuseConfidenceScore",)),
     Column("total_reports", "bigint", "Reports of the last max_age_in_days days.", ("totalReports",)),
     Column("num_distinct_users", "bigint", "How many users reported it.", ("numDistinctUsers",)),
     Column("last_reported_at", TIME, "The last report.", ("lastReportedAt",)),
-    Column("max_age_in_days", "bigint", "Days of reports that were counted (abuseipdb_max_age_days).", ("maxAgeInDays",)),
+    Column("max_age_in_days", "bigint", "Days of reports that are counted: what the query gives, else abuseipdb_max_age_days.", push=Push.VALUE),
     Column("ip_version", "bigint", "4 or 6.", ("ipVersion",)),
     Column("is_public", "boolean", "Whether the address is public.", ("isPublic",)),
     Column("is_whitelisted", "boolean", "Whether it is on one of AbuseIPDB's lists of the trusted.", ("isWhitelisted",)),
@@ -25,4 +25,9 @@ COLUMNS = (
     Column("reports", "jsonb", "The single reports, 10,000 at most; asked for when wanted.", ("reports",)),
 )  # fmt: skip
 
-TABLE = remote_table(SOURCE, "Reports of abuse of an address, by the AbuseIPDB API.", COLUMNS)
+TABLE = remote_table(
+    SOURCE,
+    "Reports of abuse of an address, by the AbuseIPDB API.",
+    COLUMNS,
+    Choice("max_age_in_days", "abuseipdb_max_age_days"),
+)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import chain, groupby
 from typing import Any, Optional
@@ -15,138 +14,30 @@ import msgspec
 
 from cloudtrail_fdw import times
 from cloudtrail_fdw.bounds import Bounds
-from cloudtrail_fdw.declare import Column, Order, Push, Table
+from cloudtrail_fdw.declare import Order, Table
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import cloudtrail_api
-from cloudtrail_fdw.sources.address import classify
 from cloudtrail_fdw.sources.budget import Budget, record
-from cloudtrail_fdw.sources.cloudtrail_record import (
-    Level,
-    first_filled,
-    make_level,
-    read_record,
-    storable,
-)
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
-from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
+from cloudtrail_fdw.sources.filter_pattern import LONGEST, build_clauses, join_clauses
 from cloudtrail_fdw.sources.log_groups import LogGroup, choose_groups
 from cloudtrail_fdw.sources.newest_first import Dated, newest_first
-from cloudtrail_fdw.sources.plain_rows import Derived, Row, make_reader, plain_record
-from cloudtrail_fdw.sources.time_slices import DeliveryWindow, delivery_window
+from cloudtrail_fdw.sources.plain_rows import Row
+from cloudtrail_fdw.sources.time_slices import (
+    DeliveryWindow,
+    delivery_window,
+    event_time_clause,
+)
 from cloudtrail_fdw.sources.window_scan import FOREVER, Ask, WindowScan, foresee
+from cloudtrail_fdw.tables.event_columns import COLUMNS
+from cloudtrail_fdw.tables.event_rows import plain_reader, read_event, record_level
 
 Page = tuple[dict[str, object], list[LogEvent]]  # of one group, and the columns that tell which
 LAZY_PAGES = 2  # are read only when they are asked for: a LIMIT may want no more
 MOST_MERGED = 500  # events at a time, of several groups in one order
 MOST_STREAMS = 100  # names in one call
-TIME = "timestamp with time zone"
-IDENTITY = "userIdentity"
-SESSION = (IDENTITY, "sessionContext")
-ISSUER = (*SESSION, "sessionIssuer")
-PATTERN, EQUAL, FLAG = Push.PATTERN, Push.EQUAL, Push.FLAG
-
-COLUMNS = (
-    Column("log_group_name", "text", "Log group, as the query or option names it, else its name.", (), Push.VALUE),
-    Column("log_group_region", "text", "Region of the log group."),
-    Column("log_group_account_id", "text", "Account that owns the log group."),
-    Column("log_stream_name", "text", "Log stream within the group.", (), Push.VALUE),
-    Column("log_event_id", "text", "CloudWatch Logs' id of the log event, unique where event_id is not."),
-    Column("timestamp", TIME, "When the event was delivered, minutes after event_time.", (), Push.TIME),
-    Column("ingestion_time", TIME, "When CloudWatch Logs stored the event."),
-    Column("event_time", TIME, "When the request was made; timestamp where the record has no readable eventTime.", ("eventTime",), Push.TIME),
-    Column("event_id", "text", "CloudTrail's id of the event; two deliveries of one event share it.", ("eventID",), PATTERN),
-    Column("event_name", "text", "API action, such as RunInstances.", ("eventName",), PATTERN),
-    Column("event_source", "text", "Service that was asked, such as ec2.amazonaws.com.", ("eventSource",), PATTERN),
-    Column("event_type", "text", "AwsApiCall, AwsServiceEvent, AwsConsoleSignIn and their kin.", ("eventType",), PATTERN),
-    Column("event_category", "text", "Management, Data, NetworkActivity or Insight.", ("eventCategory",), PATTERN),
-    Column("event_version", "text", "Version of the record's format.", ("eventVersion",), PATTERN),
-    Column("api_version", "text", "Version of the service's API.", ("apiVersion",), PATTERN),
-    Column("aws_region", "text", "Region the request was made to.", ("awsRegion",), PATTERN),
-    Column("recipient_account_id", "text", "Account that received the event.", ("recipientAccountId",), PATTERN),
-    Column("request_id", "text", "Id of the request, given by the service.", ("requestID",), PATTERN),
-    Column("shared_event_id", "text", "Id shared by the copies of one event in several accounts.", ("sharedEventID",), PATTERN),
-    Column("read_only", "boolean", "Whether the action only reads.", ("readOnly",), FLAG),
-    Column("management_event", "boolean", "Whether it is a management event.", ("managementEvent",), FLAG),
-    Column("error_code", "text", "AWS's error code when the request failed.", ("errorCode",), PATTERN),
-    Column("error_message", "text", "Description of the error.", ("errorMessage",), PATTERN),
-    Column("user_agent", "text", "Agent through which the request was made.", ("userAgent",), EQUAL),
-    Column("vpc_endpoint_id", "text", "VPC endpoint the request came through.", ("vpcEndpointId",), PATTERN),
-    Column("vpc_endpoint_account_id", "text", "Account that owns the VPC endpoint.", ("vpcEndpointAccountId",), PATTERN),
-    Column("session_credential_from_console", "boolean", "Whether the credentials came from a console session.", ("sessionCredentialFromConsole",), FLAG),
-    Column("user_type", "text", "Kind of identity, such as IAMUser or AssumedRole.", (IDENTITY, "type"), PATTERN),
-    Column("username", "text", "Friendly name of the identity.", (IDENTITY, "userName"), PATTERN),
-    Column("user_arn", "text", "ARN of the principal.", (IDENTITY, "arn"), PATTERN),
-    Column("principal_id", "text", "Unique id of the principal.", (IDENTITY, "principalId"), PATTERN),
-    Column("user_account_id", "text", "Account of the principal.", (IDENTITY, "accountId"), PATTERN),
-    Column("access_key_id", "text", "Access key that signed the request.", (IDENTITY, "accessKeyId"), PATTERN),
-    Column("invoked_by", "text", "AWS service that made the request.", (IDENTITY, "invokedBy"), PATTERN),
-    Column("invoked_by_delegate", "text", "Account that invoked the request on behalf of the caller.", (IDENTITY, "invokedByDelegate", "accountId"), PATTERN),
-    Column("identity_provider", "text", "External identity provider.", (IDENTITY, "identityProvider"), PATTERN),
-    Column("federated_provider", "text", "Provider of a web identity session.", (*SESSION, "webIdFederationData", "federatedProvider"), PATTERN),
-    Column("on_behalf_of_user_id", "text", "IAM Identity Center user the call was made for.", (IDENTITY, "onBehalfOf", "userId"), PATTERN),
-    Column("credential_id", "text", "Credential of an IAM Identity Center user.", (IDENTITY, "credentialId"), PATTERN),
-    Column("source_identity", "text", "Source identity set when the role was assumed.", (*SESSION, "sourceIdentity"), PATTERN),
-    Column("in_scope_of", "jsonb", "Source account and ARN a service's credentials were issued for.", (IDENTITY, "inScopeOf")),
-    Column("role_session_name", "text", "Session name given when the role was assumed."),
-    Column("session_issuer_type", "text", "Kind of what issued the session.", (*ISSUER, "type"), PATTERN),
-    Column("session_issuer_arn", "text", "ARN of the role or user that issued the session.", (*ISSUER, "arn"), PATTERN),
-    Column("session_issuer_name", "text", "Name of the role or user that issued the session.", (*ISSUER, "userName"), PATTERN),
-    Column("session_creation_date", TIME, "When the session's credentials were issued.", (*SESSION, "attributes", "creationDate")),
-    Column("mfa_authenticated", "boolean", "Whether the session was authenticated with MFA.", (*SESSION, "attributes", "mfaAuthenticated"), FLAG),
-    Column("ec2_role_delivery", "text", "Version of the instance metadata service that gave the credentials.", (*SESSION, "ec2RoleDelivery"), PATTERN),
-    Column("assumed_root", "boolean", "Whether the session came from AssumeRoot.", (*SESSION, "assumedRoot"), FLAG),
-    Column("user_identifier", "text", "First of user_arn, session_issuer_arn and principal_id that is there."),
-    Column("source_ip_address", "text", "Where the request came from, as written: an address, a service name or AWS Internal.", ("sourceIPAddress",), PATTERN),
-    Column("source_ip", "inet", "source_ip_address when it is one address."),
-    Column("source_address_class", "text", "Class of source_ip_address, as in ip_enrichment.address_class."),
-    Column("user_identity", "jsonb", "userIdentity as recorded.", (IDENTITY,)),
-    Column("request_parameters", "jsonb", "Parameters of the request.", ("requestParameters",)),
-    Column("response_elements", "jsonb", "Elements of the response, for actions that change something.", ("responseElements",)),
-    Column("additional_event_data", "jsonb", "Data that is part of neither request nor response.", ("additionalEventData",)),
-    Column("service_event_details", "jsonb", "What set off a service event, and its result.", ("serviceEventDetails",)),
-    Column("resources", "jsonb", "Resources accessed.", ("resources",)),
-    Column("insight_details", "jsonb", "What an Insights event is about.", ("insightDetails",)),
-    Column("tls_details", "jsonb", "TLS version, cipher suite and host of the request.", ("tlsDetails",)),
-    Column("edge_device_details", "jsonb", "Edge device the request was made to.", ("edgeDeviceDetails",)),
-    Column("addendum", "jsonb", "Why an event was delivered late or replaced.", ("addendum",)),
-    Column("event_context", "jsonb", "Tags and condition keys added to the event.", ("eventContext",)),
-    Column("cloudtrail_event", "jsonb", "The whole record."),
-    Column("message", "text", "The log event's text, byte for byte."),
-    Column("parse_error", "text", "What in the message could not be read; NULL when all could."),
-    Column("filter", "text", "CloudWatch Logs filter pattern of your own: filter = '{ … }'.", (), Push.VALUE),
-)  # fmt: skip
-MEMBERS = [column for column in COLUMNS if column.path]
-RECORD = make_level(MEMBERS)
-
-
-@lru_cache(maxsize=4096)
-def source(text: Optional[str]) -> tuple[Optional[str], Optional[str]]:
-    """The address that a sourceIPAddress is, and its class."""
-    if text is None:
-        return None, None
-    found = classify(text)
-    return found.address, found.address_class
-
-
-# What the columns that no member of the record holds are made of.
-IDENTIFIERS = ("user_arn", "session_issuer_arn", "principal_id")
-DERIVED = {
-    "source_ip": Derived(("source_ip_address",), lambda text: source(text)[0]),
-    "source_address_class": Derived(("source_ip_address",), lambda text: source(text)[1]),
-    "role_session_name": Derived(("user_arn",), lambda arn: role_session_name({"user_arn": arn})),
-    "user_identifier": Derived(IDENTIFIERS, lambda *texts: next(filter(None, texts), None)),
-}
-OF_EVENT: dict[str, Callable[[LogEvent], object]] = {
-    "log_stream_name": lambda event: event.log_stream_name,
-    "log_event_id": lambda event: event.event_id,
-    "timestamp": lambda event: times.milliseconds_to_text(event.timestamp),
-    "ingestion_time": lambda event: times.milliseconds_to_text(event.ingestion_time),
-    "message": lambda event: storable(event.message),
-    "cloudtrail_event": plain_record,
-    "parse_error": lambda event: None,
-}
 
 
 @dataclass(frozen=True)
@@ -154,9 +45,9 @@ class Request:
     """What a scan will ask of CloudWatch Logs; printed, it is what EXPLAIN shows.
 
     ``groups`` pairs a value of log_group_name with the group it stands for; None means those
-    that the account's trails deliver to. ``deliveries`` is the window, ``sweep`` the later one in
-    which late events are looked for by the times in ``sweep_clauses``. ``empty`` says that the
-    quals contradict each other.
+    that the account's trails deliver to. ``late`` is the clause by which events that were
+    delivered after the window, before ``latest``, are looked for, None for not at all. ``empty`` says that the quals
+    contradict each other.
     """
 
     groups: Optional[tuple[tuple[str, LogGroup], ...]]
@@ -164,6 +55,8 @@ class Request:
     streams: tuple[str, ...]
     own_filter: Optional[str]
     clauses: tuple[str, ...]
+    late: Optional[str]
+    latest: int
     order: Optional[Order]
     empty: bool
     runtime: tuple[str, ...]
@@ -185,6 +78,8 @@ class Request:
             f"Direction: {direction(self.order)}",
             *self.outlook(),
         ]
+        if self.late is not None:
+            lines.insert(2, f"Late Sweep: after the window, {self.late or 'everything'}")
         if self.streams:
             lines.insert(1, f"Log Streams: {', '.join(self.streams)}")
         if self.runtime:
@@ -218,6 +113,15 @@ class Request:
             ordered=self.order is not None,
         )  # fmt: skip
 
+    def asks(self, group: LogGroup) -> list[Ask]:
+        """The window, and the time after it in which late events are looked for, in order."""
+        ask = self.ask(group)
+        if self.late is None or ask.high >= self.latest:
+            return [ask]
+        # a bound on timestamp ends it, too
+        sweep = replace(ask, low=ask.high, high=self.latest, late=self.late)
+        return [sweep, ask] if ask.newest_first else [ask, sweep]
+
 
 def edge(milliseconds: Optional[int]) -> str:
     """One end of a window, for people."""
@@ -235,24 +139,43 @@ def direction(order: Optional[Order]) -> str:
 def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
     """Choose groups, window and pattern; FdwError for a group that cannot be meant."""
     own_filter, clash = choose_filter(bounds)
-    deliveries = delivery_window(
-        settings, bounds.between("event_time"), bounds.between("timestamp")
-    )
+    delivered = bounds.between("timestamp")
+    deliveries = delivery_window(settings, bounds.between("event_time"), delivered)
     empty = clash or any(bounds.values(name) == () for name in bounds.predicates)
     empty = empty or deliveries.empty
     streams = bounds.values("log_stream_name") or ()
     named = bounds.values("log_group_name")
+    clauses = () if empty else build_clauses(TABLE.column, bounds, own_filter or "")
     return Request(
         groups=None if empty else choose_groups(named, settings.log_group),
         deliveries=deliveries,
         streams=streams if len(streams) <= MOST_STREAMS else (),
         own_filter=own_filter,
-        clauses=() if empty else build_clauses(TABLE.column, bounds, own_filter or ""),
+        clauses=clauses,
+        late=late_clause(settings, bounds, own_filter or "", clauses),
+        latest=FOREVER if delivered.high is None else delivered.high // 1000 + 1,
         order=bounds.order,
         empty=empty,
         runtime=bounds.runtime,
         settings=settings,
     )
+
+
+def late_clause(
+    settings: Settings, bounds: Bounds, own: str, clauses: Sequence[str]
+) -> Optional[str]:
+    """The clause by which late events are looked for, None where they are not.
+
+    Empty, so that all that came later is read, where none can be joined with the user's own
+    pattern.
+    """
+    happened = bounds.between("event_time")
+    if not settings.late_sweep or happened.high is None:
+        return None
+    clause = event_time_clause(happened)
+    joinable = not own or own.strip().startswith("{")
+    fits = joinable and len(join_clauses(own, [*clauses, clause])) <= LONGEST
+    return clause if fits else ""
 
 
 def choose_filter(bounds: Bounds) -> tuple[Optional[str], bool]:
@@ -291,26 +214,6 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
             values = read_event(event, level)
             values.update(origin)
             yield [values.get(name) for name in layout]
-
-
-def plain_reader(
-    layout: Sequence[str], origin: dict[str, object]
-) -> Optional[Callable[[LogEvent], Row]]:
-    """The quick way from an event to its row, if there is one for this layout."""
-    whole = "parse_error" in layout  # what it says depends on the whole record
-    extra = [column.name for column in COLUMNS if whole and column.path]
-    read = make_reader(MEMBERS, DERIVED, OF_EVENT, [*layout, *extra, "event_time"], origin)
-    if read is None:
-        return None
-    width = len(layout)
-
-    def row(event: LogEvent) -> Row:
-        found = read(event)
-        if found[-1] is None:
-            raise ValueError  # event_time falls back to another column
-        return found[:width]
-
-    return row
 
 
 def dated_pages(pages: Iterable[Page], layout: Sequence[str]) -> Iterator[tuple[int, list[Dated]]]:
@@ -353,7 +256,8 @@ def of_group(
     label: str, group: LogGroup, budget: Budget,
 ) -> Iterator[Page]:  # fmt: skip
     """The pages of one group."""
-    scan = WindowScan(settings, request.ask(group), budget, stop)
+    scans = [WindowScan(settings, ask, budget, stop) for ask in request.asks(group)]
+    scan = scans[0]
     account = scan.account
     if not account:
         account = cloudtrail_api.account(settings, stop, "log_group_account_id" in wanted) or ""
@@ -363,8 +267,9 @@ def of_group(
         "log_group_account_id": account or None,
         "filter": request.own_filter,
     }
-    for page in scan.read():
-        yield origin, page
+    for part in scans:
+        for page in part.read():
+            yield origin, page
 
 
 def merged(parts: Sequence[Iterator[Page]], descending: bool) -> Iterator[Page]:
@@ -381,46 +286,6 @@ def merged(parts: Sequence[Iterator[Page]], descending: bool) -> Iterator[Page]:
         for _, items in groupby(enumerate(run), key=lambda item: item[0] // MOST_MERGED):
             origins, page = zip(*((item[2], item[3]) for _, item in items))
             yield origins[0], list(page)
-
-
-@lru_cache(maxsize=64)
-def record_level(wanted: frozenset[str]) -> Level:
-    """The decoder for a record's wanted columns, and for those that others are made of."""
-    needed = set(wanted).union(*(DERIVED[name].of for name in wanted & DERIVED.keys()))
-    if not wanted.isdisjoint(("parse_error", "cloudtrail_event")):
-        return RECORD  # what these say depends on the whole record
-    return make_level(column for column in COLUMNS if column.path and column.name in needed)
-
-
-def read_event(event: LogEvent, level: Level = RECORD) -> dict[str, object]:
-    """The columns of one log event that do not depend on its group."""
-    message = storable(event.message)
-    values, fault = read_record(message, level)
-    delivered = times.milliseconds_to_text(event.timestamp)
-    values.setdefault("event_time", delivered)
-    address = values.get("source_ip_address")
-    if isinstance(address, str):
-        values["source_ip"], values["source_address_class"] = source(address)
-    values.update(
-        log_stream_name=event.log_stream_name,
-        log_event_id=event.event_id,
-        timestamp=delivered,
-        ingestion_time=times.milliseconds_to_text(event.ingestion_time),
-        role_session_name=role_session_name(values),
-        user_identifier=first_filled(values, IDENTIFIERS),
-        message=message,
-        parse_error=fault,
-    )
-    return values
-
-
-def role_session_name(values: dict[str, object]) -> Optional[str]:
-    """The session name in an assumed role's ARN, ``…:assumed-role/ROLE/SESSION``."""
-    arn = values.get("user_arn")
-    if not isinstance(arn, str) or ":assumed-role/" not in arn:
-        return None
-    parts = arn.split("/", 2)
-    return parts[2] if len(parts) == 3 else None
 
 
 def rows(request: Request) -> int:

@@ -23,7 +23,7 @@ from cloudtrail_fdw.sources.event_history import (
     lookup_pages,
     whole_seconds,
 )
-from cloudtrail_fdw.tables import cloudtrail_event
+from cloudtrail_fdw.tables import event_columns, event_rows
 
 MOST_VALUES = 10  # of an IN list: each is a chain of calls
 # What LookupEvents itself says of an event; a lookup by these is exact, whatever the record says.
@@ -59,7 +59,7 @@ COLUMNS = (
     *MOMENTS,
     *(
         replace(column, push=Push.NOTHING)
-        for column in cloudtrail_event.COLUMNS
+        for column in event_columns.COLUMNS
         if column.name not in ELSEWHERE | MEMBER.keys()
     ),
 )
@@ -117,9 +117,10 @@ def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
 
 
 def choose_moment(bounds: Bounds, name: str) -> Optional[int]:
-    """The instant that start_time or end_time is asked to have."""
+    """The instant that start_time or end_time is asked to have; FdwError for other conditions."""
     between = bounds.between(name)
-    if bounds.of(name) and (between.low is None or between.low != between.high):
+    unclear = between.low is None or between.low != between.high
+    if name in bounds.unread or (bounds.of(name) and unclear):
         raise FdwError(
             f"{name} takes one value, a timestamptz, by =",
             hint="For other conditions write event_time.",
@@ -155,7 +156,7 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
     """One row an event, in the order in which pages come."""
     if request.empty:
         return
-    level = cloudtrail_event.record_level(frozenset(layout))
+    level = event_rows.record_level(frozenset(layout))
 
     for page in stream(lambda stop: fetch(request, settings, stop)):
         for event in page:
@@ -164,9 +165,7 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
             if not is_within(happened, request.moments):
                 continue
             # what the record says, read as if it had been delivered when it happened
-            values = cloudtrail_event.read_event(
-                LogEvent("", happened // 1000, message, 0, ""), level
-            )
+            values = event_rows.read_event(LogEvent("", happened // 1000, message, 0, ""), level)
             values.update(own_values(event, request))
             yield [values.get(name) for name in layout]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Optional
+from typing import Any, NamedTuple, Optional
 
 from cloudtrail_fdw.bounds import Bounds, IsNull
 from cloudtrail_fdw.declare import Column, Push, Table
@@ -29,15 +29,27 @@ HEAD = (
 )  # fmt: skip
 
 
+class Choice(NamedTuple):
+    """A bigint column whose value a query may give; else it is that of the option."""
+
+    column: str
+    option: str
+
+
 @dataclass(frozen=True)
 class Request:
-    """The addresses asked for, sorted; None when there are none, or not yet (``runtime``)."""
+    """The addresses asked for, sorted; None when there are none, or not yet (``runtime``).
+
+    ``chosen`` are the values of the column of a Choice, each asked about by itself; None likewise.
+    """
 
     source: str
     addresses: Optional[tuple[str, ...]]
     runtime: bool
     network: bool
     most: int
+    choice: Optional[Choice]
+    chosen: Optional[tuple[int, ...]]
 
     def __str__(self) -> str:
         """What EXPLAIN prints."""
@@ -46,10 +58,16 @@ class Request:
         else:
             given = "from the join or parameter" if self.runtime else "not given"
         asked = f"at most {self.most} addresses a query" if self.network else "not asked"
-        return f"Addresses: {given}\n{self.source}: {asked}"
+        lines = [f"Addresses: {given}", f"{self.source}: {asked}"]
+        if self.choice:
+            values = ", ".join(map(str, self.chosen or ())) or "from the join or parameter"
+            lines.append(f"{self.choice.column.replace('_', ' ').title()}: {values}")
+        return "\n".join(lines)
 
 
-def remote_table(source: Source, text: str, columns: tuple[Column, ...]) -> Table:
+def remote_table(
+    source: Source, text: str, columns: tuple[Column, ...], choice: Optional[Choice] = None
+) -> Table:
     """The table of ``source``; the paths of ``columns`` lead through its record."""
     every = (*HEAD, *columns)
 
@@ -61,6 +79,8 @@ def remote_table(source: Source, text: str, columns: tuple[Column, ...]) -> Tabl
             "ip" in bounds.runtime,
             settings.network_enrichment,
             settings.max_lookups,
+            choice,
+            choose(choice, settings, bounds) if choice else None,
         )
 
     def scan(
@@ -73,24 +93,57 @@ def remote_table(source: Source, text: str, columns: tuple[Column, ...]) -> Tabl
                 "ip IN (…).",
             )
         full = not source.full_columns.isdisjoint(layout)
-        found = look_up(source, settings, request.addresses, full)
-        makers = [maker(every, wanted) for wanted in layout]
-        for ip in request.addresses:
-            yield [make(ip, found[ip]) for make in makers]
+        for changes, given in variants(request):
+            found = look_up(source, replace(settings, **changes), request.addresses, full)
+            makers = [maker(every, wanted, given) for wanted in layout]
+            for ip in request.addresses:
+                yield [make(ip, found[ip]) for make in makers]
 
     return Table(name=source.table, help=text, columns=every, plan=plan, scan=scan, rows=rows,
                  width=300, key="ip")  # fmt: skip
+
+
+def choose(choice: Choice, settings: Settings, bounds: Bounds) -> Optional[tuple[int, ...]]:
+    """The column's values; FdwError for a condition that names none."""
+    if choice.column in bounds.runtime:
+        return None
+    if choice.column in bounds.unread:
+        raise FdwError(
+            f"{choice.column} takes a value by =, or some by IN",
+            hint=f"Without, it is the setting cloudtrail_fdw.{choice.option}.",
+            sqlstate="HV024",
+        )
+    values = bounds.values(choice.column)
+    if values is None:
+        return (int(getattr(settings, choice.option)),)
+    return tuple(sorted(map(int, values)))
+
+
+def variants(request: Request) -> Iterator[tuple[dict[str, Any], dict[str, object]]]:
+    """For each value of the choice: the options to change, and the column's value."""
+    if request.choice is None:
+        yield {}, {}
+        return
+    for number in request.chosen or ():
+        yield {request.choice.option: number}, {request.choice.column: number}
 
 
 def rows(request: Request) -> int:
     """One for each address; too many to consider without any."""
     if request.addresses is None:
         return 1 if request.runtime else UNKEYED_ROWS
-    return len(request.addresses)
+    return len(request.addresses) * len(request.chosen or (0,))
 
 
-def maker(columns: Sequence[Column], wanted: str) -> Callable[[str, Found], object]:
-    """From an address and what is known of it to the value of one column, NULL for no name."""
+def maker(
+    columns: Sequence[Column], wanted: str, given: Mapping[str, object]
+) -> Callable[[str, Found], object]:
+    """From an address and what is known of it to the value of one column, NULL for no name.
+
+    ``given`` are columns that have the same value in all rows.
+    """
+    if wanted in given:
+        return lambda ip, found: given[wanted]
     for column in columns:
         if column.name == wanted and column.path:
             return lambda ip, found: value(column, found)

@@ -1,0 +1,83 @@
+"""The columns of cloudtrail_event: where each stands in a record, and what reaches AWS."""
+
+from __future__ import annotations
+
+from cloudtrail_fdw.declare import Column, Push
+
+TIME = "timestamp with time zone"
+IDENTITY = "userIdentity"
+SESSION = (IDENTITY, "sessionContext")
+ISSUER = (*SESSION, "sessionIssuer")
+PATTERN, EQUAL, FLAG = Push.PATTERN, Push.EQUAL, Push.FLAG
+
+COLUMNS = (
+    Column("log_group_name", "text", "Log group, as the query or option names it, else its name.", (), Push.VALUE),
+    Column("log_group_region", "text", "Region of the log group."),
+    Column("log_group_account_id", "text", "Account that owns the log group."),
+    Column("log_stream_name", "text", "Log stream within the group.", (), Push.VALUE),
+    Column("log_event_id", "text", "CloudWatch Logs' id of the log event, unique where event_id is not."),
+    Column("timestamp", TIME, "When the event was delivered, minutes after event_time.", (), Push.TIME),
+    Column("ingestion_time", TIME, "When CloudWatch Logs stored the event."),
+    Column("event_time", TIME, "When the request was made; timestamp where the record has no readable eventTime.", ("eventTime",), Push.TIME),
+    Column("event_id", "text", "CloudTrail's id of the event; two deliveries of one event share it.", ("eventID",), PATTERN),
+    Column("event_name", "text", "API action, such as RunInstances.", ("eventName",), PATTERN),
+    Column("event_source", "text", "Service that was asked, such as ec2.amazonaws.com.", ("eventSource",), PATTERN),
+    Column("event_type", "text", "AwsApiCall, AwsServiceEvent, AwsConsoleSignIn and their kin.", ("eventType",), PATTERN),
+    Column("event_category", "text", "Management, Data, NetworkActivity or Insight.", ("eventCategory",), PATTERN),
+    Column("event_version", "text", "Version of the record's format.", ("eventVersion",), PATTERN),
+    Column("api_version", "text", "Version of the service's API.", ("apiVersion",), PATTERN),
+    Column("aws_region", "text", "Region the request was made to.", ("awsRegion",), PATTERN),
+    Column("recipient_account_id", "text", "Account that received the event.", ("recipientAccountId",), PATTERN),
+    Column("request_id", "text", "Id of the request, given by the service.", ("requestID",), PATTERN),
+    Column("shared_event_id", "text", "Id shared by the copies of one event in several accounts.", ("sharedEventID",), PATTERN),
+    Column("read_only", "boolean", "Whether the action only reads.", ("readOnly",), FLAG),
+    Column("management_event", "boolean", "Whether it is a management event.", ("managementEvent",), FLAG),
+    Column("error_code", "text", "AWS's error code when the request failed.", ("errorCode",), PATTERN),
+    Column("error_message", "text", "Description of the error.", ("errorMessage",), PATTERN),
+    Column("user_agent", "text", "Agent through which the request was made.", ("userAgent",), EQUAL),
+    Column("vpc_endpoint_id", "text", "VPC endpoint the request came through.", ("vpcEndpointId",), PATTERN),
+    Column("vpc_endpoint_account_id", "text", "Account that owns the VPC endpoint.", ("vpcEndpointAccountId",), PATTERN),
+    Column("session_credential_from_console", "boolean", "Whether the credentials came from a console session.", ("sessionCredentialFromConsole",), FLAG),
+    Column("user_type", "text", "Kind of identity, such as IAMUser or AssumedRole.", (IDENTITY, "type"), PATTERN),
+    Column("username", "text", "Friendly name of the identity.", (IDENTITY, "userName"), PATTERN),
+    Column("user_arn", "text", "ARN of the principal.", (IDENTITY, "arn"), PATTERN),
+    Column("principal_id", "text", "Unique id of the principal.", (IDENTITY, "principalId"), PATTERN),
+    Column("user_account_id", "text", "Account of the principal.", (IDENTITY, "accountId"), PATTERN),
+    Column("access_key_id", "text", "Access key that signed the request.", (IDENTITY, "accessKeyId"), PATTERN),
+    Column("invoked_by", "text", "AWS service that made the request.", (IDENTITY, "invokedBy"), PATTERN),
+    Column("invoked_by_delegate", "text", "Account that invoked the request on behalf of the caller.", (IDENTITY, "invokedByDelegate", "accountId"), PATTERN),
+    Column("identity_provider", "text", "External identity provider.", (IDENTITY, "identityProvider"), PATTERN),
+    Column("federated_provider", "text", "Provider of a web identity session.", (*SESSION, "webIdFederationData", "federatedProvider"), PATTERN),
+    Column("on_behalf_of_user_id", "text", "IAM Identity Center user the call was made for.", (IDENTITY, "onBehalfOf", "userId"), PATTERN),
+    Column("credential_id", "text", "Credential of an IAM Identity Center user.", (IDENTITY, "credentialId"), PATTERN),
+    Column("source_identity", "text", "Source identity set when the role was assumed.", (*SESSION, "sourceIdentity"), PATTERN),
+    Column("in_scope_of", "jsonb", "Source account and ARN a service's credentials were issued for.", (IDENTITY, "inScopeOf")),
+    Column("role_session_name", "text", "Session name given when the role was assumed."),
+    Column("session_issuer_type", "text", "Kind of what issued the session.", (*ISSUER, "type"), PATTERN),
+    Column("session_issuer_arn", "text", "ARN of the role or user that issued the session.", (*ISSUER, "arn"), PATTERN),
+    Column("session_issuer_name", "text", "Name of the role or user that issued the session.", (*ISSUER, "userName"), PATTERN),
+    Column("session_creation_date", TIME, "When the session's credentials were issued.", (*SESSION, "attributes", "creationDate")),
+    Column("mfa_authenticated", "boolean", "Whether the session was authenticated with MFA.", (*SESSION, "attributes", "mfaAuthenticated"), FLAG),
+    Column("ec2_role_delivery", "text", "Version of the instance metadata service that gave the credentials.", (*SESSION, "ec2RoleDelivery"), PATTERN),
+    Column("assumed_root", "boolean", "Whether the session came from AssumeRoot.", (*SESSION, "assumedRoot"), FLAG),
+    Column("user_identifier", "text", "First of user_arn, session_issuer_arn and principal_id that is there."),
+    Column("source_ip_address", "text", "Where the request came from, as written: an address, a service name or AWS Internal.", ("sourceIPAddress",), PATTERN),
+    Column("source_ip", "inet", "source_ip_address when it is one address.", (), Push.NETWORK),
+    Column("source_address_class", "text", "Class of source_ip_address, as in ip_enrichment.address_class."),
+    Column("user_identity", "jsonb", "userIdentity as recorded.", (IDENTITY,)),
+    Column("request_parameters", "jsonb", "Parameters of the request.", ("requestParameters",)),
+    Column("response_elements", "jsonb", "Elements of the response, for actions that change something.", ("responseElements",)),
+    Column("additional_event_data", "jsonb", "Data that is part of neither request nor response.", ("additionalEventData",)),
+    Column("service_event_details", "jsonb", "What set off a service event, and its result.", ("serviceEventDetails",)),
+    Column("resources", "jsonb", "Resources accessed.", ("resources",)),
+    Column("insight_details", "jsonb", "What an Insights event is about.", ("insightDetails",)),
+    Column("tls_details", "jsonb", "TLS version, cipher suite and host of the request.", ("tlsDetails",)),
+    Column("edge_device_details", "jsonb", "Edge device the request was made to.", ("edgeDeviceDetails",)),
+    Column("addendum", "jsonb", "Why an event was delivered late or replaced.", ("addendum",)),
+    Column("event_context", "jsonb", "Tags and condition keys added to the event.", ("eventContext",)),
+    Column("cloudtrail_event", "jsonb", "The whole record."),
+    Column("message", "text", "The log event's text, byte for byte."),
+    Column("parse_error", "text", "What in the message could not be read; NULL when all could."),
+    Column("filter", "text", "CloudWatch Logs filter pattern of your own: filter = '{ … }'.", (), Push.VALUE),
+)  # fmt: skip
+MEMBERS = [column for column in COLUMNS if column.path]

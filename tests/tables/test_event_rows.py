@@ -1,0 +1,74 @@
+"""The quick way from an event to its row gives what the slow one gives."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cloudtrail_fdw import times
+from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
+from cloudtrail_fdw.tables.event_columns import COLUMNS
+from cloudtrail_fdw.tables.event_rows import plain_reader, read_event, record_level
+from servers import REAL, SHAPES, TESTS
+
+NAMES = [column.name for column in COLUMNS]
+TIMES = {column.name for column in COLUMNS if column.type.startswith("timestamp")}
+ORIGIN: dict[str, object] = {"log_group_name": "g", "log_group_region": "r",
+                             "log_group_account_id": "a", "filter": None}  # fmt: skip
+REFUSED = (msgspec.MsgspecError, ValueError, KeyError, RecursionError)
+
+
+def lines(path: Path) -> Iterator[str]:
+    """The records of a file."""
+    if path.suffix == ".gz":
+        yield from gzip.decompress(path.read_bytes()).decode().splitlines()
+    elif path.exists():
+        yield from path.read_text("utf-8").splitlines()
+
+
+HARD = [
+    "", "[]", "null", "{", '{"eventTime":null}', '{"eventTime":"2026-02-30T00:00:00Z"}',
+    '{"eventTime":"2026-11-20T24:00:00Z"}', '{"eventTime":"2026-11-20T10:00:00.1234567Z"}',
+    '{"eventTime":"2026-11-20T10:00:00Z","userIdentity":null}',
+    '{"eventTime":"2026-11-20T10:00:00Z","userIdentity":"x"}',
+    '{"eventTime":"2026-11-20T10:00:00Z","eventName":"a\\u0000b"}',
+    '{"eventTime":"2026-11-20T10:00:00Z","requestParameters":{"a":"\\ud800"}}',
+    '{"eventTime":"2026-11-20T10:00:00Z","requestParameters":{"a":1e99999}}',
+    '{"eventTime":"2026-11-20T10:00:00Z","readOnly":"maybe"}',
+    '{"eventTime":"2026-11-20T10:00:00Z","sourceIPAddress":""}',
+    '{"eventTime":"2026-11-20T10:00:00Z","userIdentity":{"arn":"","principalId":"p"}}',
+    '{"eventTime":"2026-11-20T10:00:00Z","userAgent":["a"]}',
+]  # fmt: skip
+MESSAGES = [*HARD, *lines(SHAPES), *lines(TESTS / "data" / "who_and_where.jsonl"), *lines(REAL)]
+EVENTS = [LogEvent("s", 1_700_000_000_000 + n, text, 1_700_000_000_500 + n, str(n))
+          for n, text in enumerate(MESSAGES)]  # fmt: skip
+
+
+def comparable(name: str, value: object) -> object:
+    """A value; of a time the instant, which is written in two ways."""
+    return times.read_event_time(value) if name in TIMES and isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_both_ways_give_the_same(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a choice of columns
+    wanted = set(NAMES) if seed == 0 else set(chance.sample(NAMES, chance.randint(2, 25)))
+    layout = [name if name in wanted else "" for name in NAMES]
+    plain, level = plain_reader(layout, ORIGIN), record_level(frozenset(layout))
+    assert plain is not None
+    quick = 0
+    for event in EVENTS:
+        values = {**read_event(event, level), **ORIGIN}
+        try:
+            row = plain(event)
+        except REFUSED:
+            continue
+        quick += 1
+        right = [comparable(name, values.get(name)) for name in layout]
+        assert [comparable(name, value) for name, value in zip(layout, row)] == right
+    assert quick > len(EVENTS) / 2  # the test compares something
