@@ -17,7 +17,7 @@ import random
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Any
 
 END = datetime(2026, 11, 20, tzinfo=timezone.utc)  # of the last event
@@ -55,10 +55,11 @@ ERRORS = ("AccessDenied", "Client.UnauthorizedOperation", "ThrottlingException")
 class Maker:
     """Makes events out of one source of chance."""
 
-    def __init__(self, seed: int) -> None:
-        """People and roles get their addresses here."""
+    def __init__(self, seed: int, distinct: bool = False) -> None:
+        """``distinct``: every event comes from an address of its own."""
         self.chance = random.Random(seed)  # noqa: S311 - no secret is made
         self.addresses = [self.address() for _ in range(700)]
+        self.fresh = map(own_address, count()) if distinct else None
 
     def address(self) -> str:
         """An address of the Internet, one in eight IPv6."""
@@ -117,6 +118,8 @@ class Maker:
         region = REGIONS[self.skewed(len(REGIONS))]
         internal = service == "kms" and chance.random() < 0.4
         address = self.addresses[(caller * 9 + self.skewed(60)) % len(self.addresses)]
+        if self.fresh:
+            internal, address = False, next(self.fresh)
         event = {
             "eventVersion": "1.11",
             "userIdentity": self.identity(caller, moment),
@@ -213,20 +216,25 @@ class Maker:
         }  # fmt: skip
 
 
-def moments(count: int, days: float, chance: random.Random) -> list[datetime]:
+def moments(number: int, days: float, chance: random.Random) -> list[datetime]:
     """When the events happen, in order: three times as often by day (UTC) as by night."""
     found = []
-    while len(found) < count:
+    while len(found) < number:
         moment = END - timedelta(seconds=int(days * 86_400 * chance.random()))
         if 8 <= moment.hour < 20 or chance.random() < 1 / 3:
             found.append(moment)
     return sorted(found)
 
 
-def lines(count: int, days: float) -> Iterator[str]:
+def own_address(number: int) -> str:
+    """A public IPv4 address for each number below 65,536."""
+    return f"11.7.{number >> 8}.{number & 255}"
+
+
+def lines(number: int, days: float, distinct: bool) -> Iterator[str]:
     """The events, one a line."""
-    maker = Maker(seed=count)
-    for moment in moments(count, days, maker.chance):
+    maker = Maker(number, distinct)
+    for moment in moments(number, days, maker.chance):
         yield json.dumps(maker.event(moment), separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
@@ -235,8 +243,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
     parser.add_argument("--days", type=float, default=7.0)
+    parser.add_argument("--distinct", action="store_true", help="an address of its own for each")
     options = parser.parse_args()
-    sys.stdout.writelines(lines(options.count, options.days))
+    sys.stdout.writelines(lines(options.count, options.days, options.distinct))
 
 
 if __name__ == "__main__":

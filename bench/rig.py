@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ import psycopg
 
 from cloudtrail_fdw.cli import data
 from cloudtrail_fdw.sandbox import lifecycle, runtime
+from cloudtrail_fdw.sources.data_files import sample_path
 
 HERE = Path(__file__).parent
 FOLDER = runtime.default_cache() / "bench"
@@ -52,6 +54,7 @@ class Options:
 
     server: str = "private"
     quick: bool = False
+    ip_ranges: Optional[Path] = None  # AWS's ip-ranges.json
 
     def count(self, events: int) -> int:
         """The number of events to take."""
@@ -143,14 +146,25 @@ def data_directory() -> Path:
     return folder
 
 
-def event_file(count: int, days: float = 7.0) -> Path:
-    """A file of make_events.py, made once."""
-    path = FOLDER / f"events-{count}-{days:g}.jsonl"
+def ranges_file(options: Options) -> Path:
+    """AWS's ip-ranges.json: the one given, else that of ``data update``, else the sample."""
+    held = data_directory() / "ip-ranges.json"
+    if options.ip_ranges is None:
+        return held if held.exists() else sample_path("ip-ranges.json")
+    content = options.ip_ranges.read_bytes()
+    path = FOLDER / "ip-ranges.json"
+    path.write_bytes(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
+    return path
+
+
+def event_file(count: int, days: float = 7.0, *more: str) -> Path:
+    """A file of make_events.py, made once; ``more`` are its further options."""
+    path = FOLDER / f"events-{count}-{days:g}{''.join(more)}.jsonl"
     newest = (HERE / "make_events.py").stat().st_mtime
     if not path.exists() or path.stat().st_mtime < newest:
         say(f"making {count:,} events")
         runtime.make_readable(FOLDER)
-        line = [sys.executable, str(HERE / "make_events.py"), str(count), "--days", str(days)]
+        line = [sys.executable, str(HERE / "make_events.py"), str(count), "--days", str(days), *more]
         with path.open("wb") as file:
             subprocess.run(line, check=True, stdout=file)
     return path

@@ -1,6 +1,6 @@
 """Run the benchmarks and put their table into docs/performance.md.
 
-    python bench/run.py [--quick] [--server private|multicorn2] [PART…]
+    python bench/run.py [--quick] [--server private|multicorn2] [--ip-ranges FILE] [PART…]
 
 A part is one of the files beside this one; without any, all run. The table is only rewritten by a
 full run of all parts. --quick takes a tenth of the events.
@@ -61,11 +61,12 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--server", default="private", choices=("private", "multicorn2"))
+    parser.add_argument("--ip-ranges", type=Path, help="AWS's ip-ranges.json, .gz too")
     given = parser.parse_args()
     unknown = set(given.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    options = Options(given.server, given.quick)
+    options = Options(given.server, given.quick, given.ip_ranges)
     runtime.make_readable(FOLDER)
     text = [
         "",

@@ -59,7 +59,7 @@ def read(*quals: Qual, explain: bool = False) -> Bounds:
         (Qual("b", "<>", "t"), Is(value=False)),
         (Qual("b", "IS", "f"), Is(value=False)),
         (Qual("n", "=", 365), In(("365",))),
-        (Qual("n", "=", "-365"), In(("-365",))),  # as one of Multicorn's versions has a bigint
+        (Qual("n", "=", "-365"), In(("-365",))),  # a bigint
         (Qual("n", ("=", ANY), [30, None, "365", 30]), In(("30", "365"))),
     ],
 )

@@ -198,7 +198,7 @@ def read_flag(qual: Qual) -> Optional[Predicate]:
 
 
 def read_number(qual: Qual) -> Optional[Predicate]:
-    """Equality with whole numbers, which Multicorn hands over as int or as text."""
+    """Equality with whole numbers, which Multicorn hands over as text, integer as int."""
     operator, value = qual.operator, qual.value
     if operator == ("=", True) and isinstance(value, list):
         items = [item for item in value if item is not None]

@@ -216,7 +216,8 @@ def read_settings(
     """Options over defaults, session settings over options; FdwError for an unreadable value."""
     values: dict[str, Any] = {}
     for option in OPTIONS:
-        given = read_value(option, options.get(option.name, option.default))
+        text = options.get(option.name, option.default)
+        given = read_value(option, text) if text or option.kind != "integer" else 0
         own = session(f"cloudtrail_fdw.{option.name}") if option.guc else None
         if own is not None:
             chosen = read_value(option, own)
@@ -238,8 +239,6 @@ def read_value(option: Option, text: str) -> object:
             raise refused(option, " or ".join(option.choices))
         return text.lower()
     if option.kind == "integer":
-        if not text and not option.default:
-            return 0
         if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) == 0:
             raise refused(option, "a whole number above 0")
         return int(text)

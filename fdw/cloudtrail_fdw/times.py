@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Optional
 
 SECOND = 1_000_000
@@ -115,4 +116,11 @@ def to_text(instant: int) -> str:
 def milliseconds_to_text(milliseconds: int) -> str:
     """An AWS time in milliseconds as ISO 8601; out of range times become the nearest bound."""
     bounded = min(max(milliseconds, -62_135_596_800_000), 253_402_300_799_999)
-    return to_text(bounded * 1000)
+    minute, rest = divmod(bounded, 60_000)
+    return f"{minute_to_text(minute)}:{rest // 1000:02}.{rest % 1000:03}+00:00"
+
+
+@lru_cache(maxsize=1024)
+def minute_to_text(minute: int) -> str:
+    """A minute since 1970, without its seconds: the dear part of the text."""
+    return (EPOCH + timedelta(minutes=minute)).isoformat()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from cloudtrail_fdw.cli import main
 from cloudtrail_fdw.cli.doctor_aws import judge_group
 from cloudtrail_fdw.cli.doctor_data import judge_age, judge_data
+from cloudtrail_fdw.sandbox import aws_process
 from servers import Sandbox
 
 
@@ -43,6 +45,8 @@ def test_a_working_installation_has_no_failure(sample: Sandbox) -> None:
     good = "\n".join(marked(result, "ok"))
     for claim in ("are of this version", "options are valid", "loads the wrapper",
                   "reverse DNS answers", "1 trail(s)", "own handler is in use",
+                  "role cloudtrail_reader finds the tables", "cloudtrail:LookupEvents is allowed",
+                  "cloudtrail:GetTrailStatus is allowed", "the page cache holds",
                   f"may read log group {sample.state['log_group']}"):  # fmt: skip
         assert claim in good
     warned = "\n".join(marked(result, "warn"))
@@ -80,6 +84,26 @@ def test_what_is_broken_fails(new_database: Any, change: str, said: str) -> None
     result = doctor(dsn)
     assert result.exit_code == 1, result.output
     assert said in "".join(marked(result, "fail"))
+
+
+def test_what_slows_or_hides_is_a_warning(sample: Sandbox, new_database: Any) -> None:
+    dsn = new_database()
+    options = [f"endpoint_url={sample.state['aws_endpoint']}", "region=us-east-1",
+               "cache_directory=/proc/not-to-be-made"]  # fmt: skip
+    arguments = [part for option in options for part in ("--option", option)]
+    target = ["install", dsn, "--reader", "test_reader", *arguments]
+    assert CliRunner().invoke(main, target).exit_code == 0
+    database = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+    execute(dsn, f"ALTER ROLE test_reader IN DATABASE {database} SET search_path = 'x', public")
+    folder, denied = Path(sample.state["dir"]), {"name": "access-denied", "action": "LookupEvents"}
+    aws_process.control(folder, "fault", b"", on="1", **denied)
+    result = doctor(dsn)
+    aws_process.control(folder, "fault", b"", on="0", **denied)
+    assert marked(result, "fail") == []
+    warned = "\n".join(marked(result, "warn"))
+    assert "role test_reader must write" in warned
+    assert "the page cache holds nothing" in warned
+    assert "cloudtrail_event_history cannot be read: AWS refused cloudtrail:LookupEvents" in warned
 
 
 def test_no_database_there() -> None:

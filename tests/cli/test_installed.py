@@ -39,6 +39,17 @@ def test_reader_reads_and_does_nothing_else(new_database: Any) -> None:
                 connection.execute(statement.encode())
 
 
+def test_the_readers_search_path_works_without_steampipe(new_database: Any) -> None:
+    dsn = new_database()
+    installed(dsn, "--reader", "test_reader", "--no-steampipe")
+    execute(dsn, "ALTER ROLE test_reader PASSWORD 'x'")
+    reader = dsn.replace(dsn.split("@")[0], "postgresql://test_reader:x")
+    assert rows(reader, "SHOW search_path") == [("steampipe, cloudtrail, public",)]
+    assert rows(reader, "SELECT status FROM ipstack_ip WHERE ip = 'AWS Internal'") == [
+        ("not_sent",)
+    ]
+
+
 # (text, whether it is an address, whether it is jsonb)
 TEXTS = [
     ("10.0.0.1", True, False),

@@ -187,6 +187,7 @@ VALUES = {
             "http://localhost.evil.example", "http://127.0.0.1@evil.example", "https:///p",
             "HTTPS://LOGS.EXAMPLE"],
     "path": ["", "/var/lib/x.mmdb", "/a b"],
+    "choice": ["on", "OFF", "Wide", "", "no", "on\n", "on|off"],
     "text": ["", "anything at all ='\"\\"],
     "secret": ["AKIAIOSFODNN7EXAMPLE", "a/b+c="],
 }  # fmt: skip

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,21 @@ import pytest
 from psycopg.pq import ExecStatus
 
 from cloudtrail_fdw.sandbox import events
-from grafana.dashboards import DASHBOARDS, FOLDER, RULES, everything, panels_of, variables_of
+from grafana.dashboards import (
+    DASHBOARDS,
+    FOLDER,
+    Query,
+    everything,
+    panels_of,
+    variables_of,
+)
 from grafana.macros import Range, expanded
-from servers import Db, Sandbox, start
+from servers import KINDS, Db, Sandbox, start
 
 POOL = 5  # as many connections as the datasource has
-COPIES = 40
+COPIES = 12
 DAY = timedelta(days=1)
+WHOLE = "SELECT count(*) FROM cloudtrail_event WHERE $__timeFilter(event_time)"
 WINDOW = re.compile(r"Window: (\S+) to (\S+) ")
 NUMBERS = {20, 21, 23, 700, 701, 1700}  # pg_type.oid: what Grafana reads as numbers
 TEXT, FLOAT8, TIMESTAMPTZ = 25, 701, 1184
@@ -36,24 +44,28 @@ def server(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sand
     path = tmp_path_factory.mktemp("grafana") / "events.jsonl"
     path.write_text("".join(copies()), "utf-8")
     for sandbox in start(kind, "grafana", "--events", str(path), "--shift-to-now",
-                         "--scan-mb", "0.1"):  # fmt: skip
+                         "--scan-mb", "0.018"):  # fmt: skip
         with sandbox.connect() as db:
             db.execute((FOLDER / "role.sql").read_bytes())
             db.execute((FOLDER / "role.sql").read_bytes())  # as often as wanted
             db.execute("ALTER ROLE grafana PASSWORD 'grafana'")
+            # the quota of most Regions: with the sandbox's, a scan is split as if calls were free
+            db.execute("ALTER SERVER cloudtrail OPTIONS (SET max_tps '10')")
         yield sandbox
 
 
 def copies() -> Iterator[str]:
-    """The sample's lines, each copy three minutes before the one that came before."""
-    for line, copy in itertools.product(events.SAMPLE.read_text("utf-8").splitlines(), range(COPIES)):
+    """The sample's lines, each copy ten minutes before the one that came before."""
+    for line, copy in itertools.product(
+        events.SAMPLE.read_text("utf-8").splitlines(), range(COPIES)
+    ):
         try:
             record = json.loads(line)
             moment = datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%S%z")
         except (ValueError, KeyError):
             yield line + "\n"
             continue
-        moment -= timedelta(minutes=3 * copy)
+        moment -= timedelta(minutes=10 * copy)
         record["eventTime"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         yield json.dumps({**record, "eventID": f"{record.get('eventID')}-{copy}"}) + "\n"
 
@@ -131,27 +143,24 @@ def test_time_filter_reaches_aws(server: Sandbox) -> None:
                     assert datetime.fromisoformat(high) <= within.end + timedelta(hours=1)
 
 
-def test_dashboard_costs_one_scan_and_a_refresh_next_to_nothing(server: Sandbox) -> None:
+def test_dashboard_costs_one_scan_and_a_refresh_next_to_nothing(server: Sandbox, kind: str) -> None:
     within = last_day()
-    with ThreadPoolExecutor(POOL, initializer=lambda: None) as pool:
-        sessions = [connect(server) for _ in range(POOL)]
-        one_scan = calls(server, lambda: ask(
-            sessions[0], "SET cloudtrail_fdw.cache = off;"
-            + expanded("SELECT count(*) FROM cloudtrail_event WHERE $__timeFilter(event_time)", within)))  # fmt: skip
+    later = Range(within.start + timedelta(seconds=7), within.end + timedelta(seconds=7), 600)
+    cache = Path(server.state["dir"]) / "postgres/data/cloudtrail_fdw_cache"
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(connect(server)) for _ in range(POOL)]
+        sessions[0].execute("SET cloudtrail_fdw.cache = off")
+        one_scan = calls(server, lambda: ask(sessions[0], expanded(WHOLE, within)))
         sessions[0].execute("RESET cloudtrail_fdw.cache")
         assert one_scan >= 10
-        for name, board in DASHBOARDS.items():
-            shutil.rmtree(Path(server.state["dir"]) / "postgres/data/cloudtrail_fdw_cache")
-            cold = calls(server, lambda b=board: refresh(pool, sessions, b, within))
-            later = replace(within, start=within.start + timedelta(seconds=7),
-                            end=within.end + timedelta(seconds=7))  # fmt: skip
-            warm = calls(server, lambda b=board: refresh(pool, sessions, b, later))
+        # scans take time: each dashboard on one of the servers
+        for name in list(DASHBOARDS)[KINDS.index(kind) :: len(KINDS)]:
+            shutil.rmtree(cache, ignore_errors=True)
+            cold = calls(server, lambda n=name: refresh(sessions, DASHBOARDS[n], within))
+            warm = calls(server, lambda n=name: refresh(sessions, DASHBOARDS[n], later))
             print(name, one_scan, cold, warm)
-            continue
             assert cold <= 1.2 * one_scan, f"{name}: {cold} calls, one scan takes {one_scan}"
             assert warm <= 2, f"{name}: {warm} calls when refreshed"
-        for session in sessions:
-            session.close()
 
 
 def calls(server: Sandbox, action: Any) -> int:
@@ -161,15 +170,16 @@ def calls(server: Sandbox, action: Any) -> int:
     return int(server.stats()["calls"].get("FilterLogEvents", 0))
 
 
-def refresh(
-    pool: ThreadPoolExecutor, sessions: list[Db], board: dict[str, Any], within: Range
-) -> None:
+def refresh(sessions: list[Db], board: dict[str, Any], within: Range) -> None:
     """All variables, then all panels, as many at once as there are connections."""
-    for queries in (variables_of(board), panels_of(board)):
-        shares = [queries[number::POOL] for number in range(POOL)]
-        for _ in pool.map(lambda share: [ask(share[0], query.text(within)) for query in share[1]],
-                          zip(sessions, shares)):  # fmt: skip
-            pass
+
+    def run(session: Db, queries: list[Query]) -> None:
+        for query in queries:
+            ask(session, query.text(within))
+
+    with ThreadPoolExecutor(POOL) as pool:
+        for queries in (variables_of(board), panels_of(board)):
+            list(pool.map(run, sessions, [queries[number::POOL] for number in range(POOL)]))
 
 
 def test_variables_choose_by_value(server: Sandbox) -> None:
@@ -187,61 +197,7 @@ def test_variables_choose_by_value(server: Sandbox) -> None:
 def test_datasource_only_reads(server: Sandbox) -> None:
     with connect(server) as db, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         db.execute("CREATE TABLE public.mine ()")
-    with connect(server) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        db.execute("SET default_transaction_read_only = off; CREATE TABLE cloudtrail.mine ()")
-
-
-@pytest.mark.parametrize("board", DASHBOARDS.values(), ids=DASHBOARDS)
-def test_dashboard_is_well_formed(board: dict[str, Any]) -> None:
-    assert 39 <= board["schemaVersion"] <= 41
-    assert {"uid", "title", "time", "panels", "templating"} <= set(board)
-    panels = board["panels"]
-    assert len({panel["id"] for panel in panels}) == len(panels)
-    taken: set[tuple[int, int]] = set()
-    for panel in panels:
-        place = panel["gridPos"]
-        assert 0 <= place["x"] < place["x"] + place["w"] <= 24
-        cells = set(itertools.product(range(place["x"], place["x"] + place["w"]),
-                                      range(place["y"], place["y"] + place["h"])))  # fmt: skip
-        assert not cells & taken, f"{panel['title']} lies on another panel"
-        taken |= cells
-        for target in panel.get("targets", ()):
-            assert target["rawQuery"] is True
-            assert target["refId"]
-            assert target["datasource"] == panel["datasource"] == {"type": "postgres", "uid": "cloudtrail"}
-    names = {variable["name"] for variable in board["templating"]["list"]}
-    assert {"account", "region"} <= names
-    shows_places = re.search(r"country|latitude|geo", json.dumps(panels))
-    texts = [panel["options"]["content"] for panel in panels if panel["type"] == "text"]
-    assert bool(shows_places) == any("https://db-ip.com" in text for text in texts)
-
-
-def test_names_are_unique() -> None:
-    for key in ("uid", "title"):
-        assert len({board[key] for board in DASHBOARDS.values()}) == len(DASHBOARDS) == 6
-
-
-def test_datasource_has_a_small_pool_and_no_password() -> None:
-    import yaml
-
-    path = FOLDER / "provisioning/datasources/cloudtrail.yaml"
-    (source,) = yaml.safe_load(path.read_text("utf-8"))["datasources"]
-    assert (source["uid"], source["type"], source["user"]) == ("cloudtrail", "postgres", "grafana")
-    assert source["jsonData"]["maxOpenConns"] == source["jsonData"]["maxIdleConns"] == POOL
-    assert source["jsonData"]["database"]
-    assert source["secureJsonData"]["password"].startswith("$__file{")
-
-
-def test_alert_rules_are_well_formed() -> None:
-    assert len({rule["uid"] for rule in RULES}) == len(RULES) == 2
-    for rule in RULES:
-        steps = {step["refId"]: step for step in rule["data"]}
-        assert steps[rule["condition"]]["model"]["expression"] == "B"
-        assert steps["B"]["model"]["expression"] == "A"
-        assert steps["A"]["datasourceUid"] == "cloudtrail"
-        assert (rule["noDataState"], rule["execErrState"]) == ("OK", "Error")
-        assert all(step["model"]["refId"] == step["refId"] for step in rule["data"])
-        text = rule["annotations"]["summary"] + rule["annotations"]["description"]
-        assert "$" not in text  # provisioning would take it for an environment variable
-        for label in re.findall(r"\.Labels\.(\w+)", text):
-            assert f"AS {label}" in steps["A"]["model"]["rawSql"]
+    with connect(server) as db:
+        db.execute("SET default_transaction_read_only = off")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute("CREATE TABLE cloudtrail.mine ()")

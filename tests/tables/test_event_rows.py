@@ -13,7 +13,7 @@ import pytest
 from cloudtrail_fdw import times
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.tables.event_columns import COLUMNS
-from cloudtrail_fdw.tables.event_rows import plain_reader, read_event, record_level
+from cloudtrail_fdw.tables.event_rows import page_rows, plain_reader, read_event, record_level
 from servers import REAL, SHAPES, TESTS
 
 NAMES = [column.name for column in COLUMNS]
@@ -65,10 +65,17 @@ def test_both_ways_give_the_same(seed: int) -> None:
     for event in EVENTS:
         values = {**read_event(event, level), **ORIGIN}
         try:
-            row = plain(event)
+            (row,) = plain([event])
         except REFUSED:
             continue
         quick += 1
         right = [comparable(name, values.get(name)) for name in layout]
         assert [comparable(name, value) for name, value in zip(layout, row)] == right
     assert quick > len(EVENTS) / 2  # the test compares something
+
+
+def test_a_page_of_both_kinds_keeps_its_order() -> None:
+    layout = ["message", "event_name", "parse_error", "", "event_time"]
+    rows = page_rows(layout, ORIGIN)(EVENTS[: len(HARD) + 60])
+    assert [row[0] for row in rows] == [event.message for event in EVENTS[: len(rows)]]
+    assert len(rows) == len(HARD) + 60

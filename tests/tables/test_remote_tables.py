@@ -92,7 +92,9 @@ def test_every_column_is_filled_from_the_record(db: Db):
 @pytest.mark.parametrize("table", REMOTE.values())
 def test_whole_rows_have_all_columns(db: Db, server: Remote, table: str):
     """Also the ones that take a fuller answer, and in the types that were declared."""
-    found = fetch(db, f"SELECT to_jsonb(t) FROM cloudtrail.{table} t WHERE ip IN ('8.8.8.8', '10.0.0.1')")
+    found = fetch(
+        db, f"SELECT to_jsonb(t) FROM cloudtrail.{table} t WHERE ip IN ('8.8.8.8', '10.0.0.1')"
+    )
     assert [set(row[0]) for row in found] == [set(TABLES[table].column)] * 2
     wanted = {"ipstack_ip": "hostname", "abuseipdb_check": "reports", "shodan_host": "data"}
     assert {row[0]["ip"]: row[0][wanted[table]] is not None for row in found} == {
@@ -142,9 +144,8 @@ def test_days_of_reports_may_be_given_and_are_kept_apart(db: Db, server: Remote)
     db.execute(b"SET cloudtrail_fdw.abuseipdb_max_age_days = 30")
     assert fetch(db, "SELECT max_age_in_days FROM abuseipdb_check WHERE ip = '8.8.8.8'") == [(30,)]
     assert len(server.calls) == 3
-    assert ("Multicorn: Max Age In Days: 365",) in [
-        (line.strip(),) for (line,) in fetch(db, "EXPLAIN " + query.format("= 365"))
-    ]
+    shown = str(fetch(db, "EXPLAIN " + query.format("= 365")))
+    assert "Max Age In Days: 365" in shown
     for wrong, message in (("= 366", "1 to 365 days, not 366"), ("= 0", "1 to 365 days, not 0"),
                            ("> 30", "takes a value by =")):  # fmt: skip
         with pytest.raises(psycopg.Error, match=message):
@@ -238,7 +239,9 @@ def test_a_cancel_ends_the_wait_and_the_session_goes_on(db: Db, server: Remote):
     assert time.monotonic() - started < 3
     server.reset()
     db.execute(b"RESET statement_timeout")
-    assert fetch(db, "SELECT status FROM cloudtrail.ipstack_ip WHERE ip = '8.8.8.8'") == [("found",)]
+    assert fetch(db, "SELECT status FROM cloudtrail.ipstack_ip WHERE ip = '8.8.8.8'") == [
+        ("found",)
+    ]
 
 
 def test_a_scan_without_addresses_is_an_error_with_a_hint(db: Db):

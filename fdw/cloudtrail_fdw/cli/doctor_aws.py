@@ -35,6 +35,7 @@ def check_aws(
         yield Finding("ok" if trails else "warn", f"{here}{len(trails)} trail(s)")
         arns = {trail.get("CloudWatchLogsLogGroupArn") for trail in trails}
         groups = groups or sorted(arn for arn in arns if arn)
+        yield from check_trail_calls(settings, trails, here)
     except FdwError as error:
         yield failed(error)
     if not groups:
@@ -43,6 +44,30 @@ def check_aws(
         )
     for group in groups:
         yield from check_group(settings, group, here)
+
+
+def check_trail_calls(
+    settings: Settings, trails: list[dict[str, Any]], here: str
+) -> Iterator[Finding]:
+    """What only cloudtrail_trail and cloudtrail_event_history need, so no failure."""
+    yield probe(settings, here, "cloudtrail_event_history", "lookup_events", MaxResults=1)
+    for trail in trails[:1]:
+        for operation, name in (("get_trail_status", "Name"), ("get_event_selectors", "TrailName")):
+            named = {name: trail["TrailARN"]}
+            home = trail.get("HomeRegion", "")
+            yield probe(settings, here, "cloudtrail_trail", operation, home, **named)
+
+
+def probe(
+    settings: Settings, here: str, table: str, operation: str, region: str = "", **parameters: Any
+) -> Finding:
+    """Whether a call that ``table`` makes is allowed."""
+    action = aws.service_action("cloudtrail", operation)
+    try:
+        aws.invoke(settings, "cloudtrail", operation, GO, region, **parameters)
+    except FdwError as error:
+        return Finding("warn", f"{here}{table} cannot be read: {failed(error).text}")
+    return Finding("ok", f"{here}{action} is allowed ({table})")
 
 
 def check_group(settings: Settings, group: str, here: str) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_schema, value
 from cloudtrail_fdw.cli.doctor_data import judge_data
+from cloudtrail_fdw.cli.doctor_reader import check_readers
 from cloudtrail_fdw.cli.finding import Finding, failed
 from cloudtrail_fdw.cli.install import uses_handler
 from cloudtrail_fdw.cli.table_changes import read_existing, table_changes
@@ -19,6 +20,7 @@ from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.tables import TABLES
 
 INSTALL = "run cloudtrail-fdw install"
+PAGE = 5000  # events that are enough to judge by
 HOUR = "cloudtrail_event of the last hour"
 KNOWN_NAME = "1.1.1.1"  # has had a PTR record since it was announced
 SERVER_OPTIONS = "SELECT srvoptions FROM pg_catalog.pg_foreign_server WHERE srvname = 'cloudtrail'"
@@ -78,6 +80,8 @@ def check_objects(connection: Connection) -> Iterator[Finding]:
     else:
         yield Finding("ok", f'objects in schema "{schema}" are of this version')
     yield from check_options(connection, schema)
+    if "cloudtrail_event" not in missing:
+        yield from check_readers(connection, schema)
     if uses_handler(connection):
         yield Finding("ok", "the extension's own handler is in use")
         return
@@ -148,12 +152,13 @@ def check_events(connection: Connection) -> Iterator[Finding]:
         b"SELECT count(*), count(event_id), count(DISTINCT event_id), "
         b"string_agg(DISTINCT log_group_name, ', ') FROM ("
         b"SELECT event_id, log_group_name FROM cloudtrail_event "
-        b"WHERE event_time > now() - interval '1 hour' LIMIT 5000) AS page",
+        b"WHERE event_time > now() - interval '1 hour' LIMIT %d) AS page" % PAGE,
     )
     if not count:
         yield Finding(
             "warn", f"{HOUR}: none; check that a trail delivers to the log group, and its Region"
         )
+        yield from check_cache(connection)
         return
     yield Finding("ok", f"{HOUR}: {count} read from {groups}")
     share = 100 * (ids - distinct) / ids if ids else 0
@@ -161,6 +166,27 @@ def check_events(connection: Connection) -> Iterator[Finding]:
     if share > 1:
         text += "; several trails deliver to one log group, or count DISTINCT event_id"
     yield Finding("warn" if share > 1 else "ok", text)
+    if count < PAGE:
+        yield from check_cache(connection)
+
+
+def check_cache(connection: Connection) -> Iterator[Finding]:
+    """Whether what was just read is kept on disk."""
+    plan = connection.execute(b"EXPLAIN SELECT event_id FROM cloudtrail_event").fetchall()
+    if any("Cache: off" in row[0] for row in plan):
+        yield Finding("ok", "the page cache is switched off (cache)")
+        return
+    pieces, size = one(
+        connection, b"SELECT count(*), pg_size_pretty(sum(bytes)) FROM cloudtrail_fdw_cache"
+    )
+    if pieces:
+        yield Finding("ok", f"the page cache holds {pieces} pieces of time, {size}")
+        return
+    yield Finding(
+        "warn",
+        "the page cache holds nothing of what was just read: its folder (cache_directory) must be "
+        "the PostgreSQL server's user's own, with mode 0700, and its disk must have room",
+    )
 
 
 def one(connection: Connection, query: bytes) -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ def run_in_container(
     wanted: Wanted, arguments: Sequence[str], missing: FdwError, tell: Callable[[str], None],
     *, terminal: bool = False,
 ) -> int:  # fmt: skip
-    """Run ``cloudtrail-fdw`` with the arguments in the image; its exit status.
+    """Run ``cloudtrail-fdw`` with command and arguments in the image; its exit status.
 
     The command is told first. ``missing``, why there is no server here, is raised where no
     container engine is either.
@@ -60,4 +60,5 @@ def container_command(
                     "--env", "CLOUDTRAIL_FDW_DATA=/data"]  # fmt: skip
     image = os.environ.get("CLOUDTRAIL_FDW_IMAGE", IMAGE)
     own = ["--dir", f"{HOME}/own", *(["--log-group", wanted.log_group] if wanted.log_group else [])]
-    return [*command, "--entrypoint", "cloudtrail-fdw", image, *arguments, *own]
+    return [*command, "--entrypoint", "cloudtrail-fdw", image, arguments[0], *own,
+            *arguments[1:]]  # fmt: skip

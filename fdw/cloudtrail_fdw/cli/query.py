@@ -109,7 +109,7 @@ def psql_command(arguments: tuple[str, ...], admin: bool, **given: Any) -> None:
     wanted = wish(given)
     server = find_server(wanted)
     if isinstance(server, FdwError):
-        again = ["psql", *(["--admin"] if admin else []), *arguments]
+        again = ["psql", *(["--admin"] if admin else []), "--", *arguments]
         terminal = sys.stdin.isatty()
         raise click.exceptions.Exit(
             run_in_container(wanted, again, server, tell, terminal=terminal)

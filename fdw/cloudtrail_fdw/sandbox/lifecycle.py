@@ -16,7 +16,7 @@ from cloudtrail_fdw.sandbox.site import install_site
 
 DATABASE = "security"
 READER = "cloudtrail_reader"
-LOCAL_TPS = 1000  # calls a second that the local AWS takes without a quota of its own
+LOCAL_TPS = 100  # calls a second that the local AWS takes without a quota of its own
 # Nothing of the user's own account: neither credentials, nor a way to get them, nor a Region.
 AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "AKIDSANDBOX",

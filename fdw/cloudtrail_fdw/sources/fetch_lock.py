@@ -15,24 +15,24 @@ from pathlib import Path
 from typing import Optional
 
 STALE = 5.0  # seconds without a beat after which nobody waits any longer
-MUCH_LONGER = 10  # times one's own span: nobody waits for a fetch of that
+MUCH_LONGER = 10  # times one's own window: nobody waits for a fetch of that
 DOOR = "fetching"  # locked while somebody looks around
 SUFFIX = ".lock"
 OPEN = os.O_RDWR | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
-def fetching(folder: Path, low: int, high: int) -> Iterator[Optional[int]]:
+def fetching(folder: Path, low: int, high: int, window: int) -> Iterator[Optional[int]]:
     """The right to fetch [low, high) ms, as a descriptor to beat; None while another has it.
 
-    Passed by are a holder that has not beaten for STALE seconds, one with far more to do, and
+    ``window`` is how much time the query is about, of which this may be a small gap. Passed by are a holder that has not beaten for STALE seconds, one with far more to do, and
     one of this process, which would wait for itself. Raises OSError.
     """
     path = folder / f"{low}-{high}-{os.getpid()}-{time.monotonic_ns()}{SUFFIX}"
     descriptor = None
     with locked(folder / DOOR, OPEN | os.O_CREAT) as alone:
         others = list(folder.glob(f"*{SUFFIX}")) if alone else []
-        if alone and not any(in_the_way(other, low, high) for other in others):
+        if alone and not any(in_the_way(other, low, high, window) for other in others):
             descriptor = os.open(path, OPEN | os.O_CREAT, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
@@ -48,7 +48,7 @@ def beat(descriptor: int) -> None:
     os.utime(descriptor)
 
 
-def in_the_way(path: Path, low: int, high: int) -> bool:
+def in_the_way(path: Path, low: int, high: int, window: int) -> bool:
     """Whether to wait for the fetch that has this file; removes one that nobody has."""
     with contextlib.suppress(OSError, ValueError), locked(path, OPEN) as free:
         if free:
@@ -56,8 +56,8 @@ def in_the_way(path: Path, low: int, high: int) -> bool:
             return False
         now = time.time()
         start, end, process, _ = map(int, path.name[: -len(SUFFIX)].split("-"))
-        width, own = (min(b, int(now * 1000)) - a for a, b in ((start, end), (low, high)))
-        common = start < high and low < end and width <= MUCH_LONGER * max(1, own)
+        width = min(end, int(now * 1000)) - start
+        common = start < high and low < end and width <= MUCH_LONGER * window
         return common and process != os.getpid() and now - path.stat().st_mtime < STALE
     return False
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
-from operator import attrgetter, itemgetter
+from itertools import repeat
+from operator import add, attrgetter, itemgetter
 from typing import Any, NamedTuple, Optional, Union
 
 import msgspec
@@ -19,9 +19,10 @@ from cloudtrail_fdw.declare import Column
 from cloudtrail_fdw.sources.cloudtrail_record import ABSENT, SUSPECT_NUMBER
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 
-PLAIN_TIME = re.compile(
-    r"\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?P<rare>\d\d-\d\d))"
-    r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z",
+# ISO 8601 in UTC, of a day that exists in every year
+PLAIN_TIMES = re.compile(
+    r"(?:\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
+    r"|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z\n)+",
     re.ASCII,
 )
 FLAGS: dict[object, Optional[bool]] = {None: None, "true": True, "false": False}
@@ -41,16 +42,12 @@ class Derived(NamedTuple):
     make: Callable[..., object]
 
 
-def plain_time(text: Optional[str]) -> Optional[str]:
-    """A time that PostgreSQL reads as it is written; ValueError for another form."""
-    if text is None:
-        return None
-    found = PLAIN_TIME.fullmatch(text)
-    if found is None:
+def plain_times(texts: Sequence[Optional[str]]) -> Sequence[Optional[str]]:
+    """Times that PostgreSQL reads as they are written; ValueError when one has another form."""
+    present = "\n".join([text for text in texts if text is not None] + [""])
+    if present and not PLAIN_TIMES.fullmatch(present):
         raise ValueError
-    if found["rare"]:
-        date.fromisoformat(text[:10])  # ValueError for a day that does not exist
-    return text
+    return texts
 
 
 def plain_flag(value: Union[bool, str, None]) -> Optional[bool]:
@@ -68,10 +65,10 @@ def plain_json(raw: msgspec.Raw) -> Optional[str]:
     return text.decode()
 
 
-CONVERSIONS: dict[str, Callable[[Any], object]] = {
-    "boolean": plain_flag,
-    "timestamp with time zone": plain_time,
-    "jsonb": plain_json,
+CONVERSIONS: dict[str, Callable[[Sequence[Any]], Iterable[object]]] = {
+    "boolean": lambda values: map(plain_flag, values),
+    "timestamp with time zone": plain_times,
+    "jsonb": lambda values: map(plain_json, values),
 }
 
 
@@ -90,11 +87,13 @@ def plain_struct(columns: Iterable[Column], depth: int = 0) -> type[msgspec.Stru
     return msgspec.defstruct("Plain", fields, gc=False, frozen=True)
 
 
-def values_of(columns: Sequence[Column], depth: int = 0) -> Callable[[bytes | str], Row]:
-    """A function from an object's JSON to the values of ``columns``, two at least."""
+def values_of(
+    columns: Sequence[Column], depth: int = 0
+) -> Callable[[Iterable[Union[bytes, str]]], list[Row]]:
+    """A function from objects' JSON to the values of ``columns``, two at least."""
     decode = msgspec.json.Decoder(plain_struct(columns, depth)).decode
     get = attrgetter(*(".".join(column.path[depth:]) for column in columns))
-    return lambda text: get(decode(text))
+    return lambda texts: list(map(get, map(decode, texts)))
 
 
 def make_reader(
@@ -103,54 +102,71 @@ def make_reader(
     of_event: Mapping[str, Callable[[LogEvent], object]],
     layout: Sequence[str],
     origin: Mapping[str, object],
-) -> Optional[Callable[[LogEvent], Row]]:
-    """A function from an event to its row; None where the layout needs the slow way.
+    checked: Iterable[str] = (),
+) -> Optional[Callable[[Sequence[LogEvent]], Iterable[Row]]]:
+    """A function from events to their rows; None where the layout needs the slow way.
 
     ``columns`` are the record's, ``layout`` names the wanted ones, with an empty text for others;
-    ``origin`` has the values that all events share. The function raises msgspec's errors,
-    ValueError or KeyError for an event that needs the slow way.
+    ``origin`` has the values that all events share; ``checked`` names more columns whose members
+    must have their usual shape. The function, and what it returns, raise
+    msgspec's errors, ValueError or KeyError where an event needs the slow way. It works column by
+    column, so that no Python code runs for a single value.
     """
-    wanted = set(layout).union(*(derived[name].of for name in layout if name in derived))
-    members = [column for column in columns if column.name in wanted]
-    whole = {column.path for column in members}
-    # what is also wanted whole is kept as text, and its parts are read from that
-    inside = [c for c in members if c.path[:1] in whole and len(c.path) > 1]
-    members = [c for c in members if c not in inside] + inside
-    outer = len(members) - len(inside)
-    if outer < 2 or len(inside) == 1 or len({c.path[0] for c in inside}) > 1:
-        return None
-    read_outer = values_of(members[:outer])
-    read_inner = values_of(inside, 1) if inside else None
-    holder = next(
-        (place for place, c in enumerate(members) if inside and c.path == inside[0].path[:1]), 0
+    wanted = {*layout, *checked}.union(*(derived[name].of for name in layout if name in derived))
+    chosen = [column for column in columns if column.name in wanted]
+    spare = [column for column in columns if column not in chosen and len(column.path) == 1]
+    # an attrgetter of one name gives no tuple
+    outer, inside, holder = split_members(
+        chosen + spare[: max(0, 2 - len(chosen))] if chosen else []
     )
-    at = {column.name: place for place, column in enumerate(members)}
-    conversions = [(at[c.name], CONVERSIONS[c.type]) for c in members if c.type in CONVERSIONS]
-    makers = [(d.make, [at[part] for part in d.of]) for n, d in derived.items() if n in wanted]
+    if len(outer) == 1 or len(inside) == 1 or len({c.path[0] for c in inside}) > 1:
+        return None
+    members = [*outer, *inside]
+    read_outer = values_of(outer) if outer else None
+    read_inner = values_of(inside, 1) if inside else None
+    place = {column.name: number for number, column in enumerate(members)}
+    conversions = [(place[c.name], CONVERSIONS[c.type]) for c in members if c.type in CONVERSIONS]
+    makers = [(d.make, [place[part] for part in d.of]) for n, d in derived.items() if n in wanted]
     takers = [take for name, take in of_event.items() if name in wanted]
-    # behind the members' values stand the converted, the made, the event's own and the shared
+    # beside the members' values stand the converted, the made, the event's own and the shared
     names = [c.name for c in members if c.type in CONVERSIONS]
     names += [n for n in derived if n in wanted] + [n for n in of_event if n in wanted]
-    at.update({name: place for place, name in enumerate([*names, *origin], len(members))})
-    if not wanted <= {"", *at}:
+    place.update({name: number for number, name in enumerate([*names, *origin], len(members))})
+    if not wanted <= {"", *place}:
         return None
-    shared = (*origin.values(), None)
-    pick = itemgetter(*(at.get(name, len(members) + len(names) + len(origin)) for name in layout))
+    nothing = len(members) + len(names) + len(origin)
+    pick = itemgetter(*(place.get(name, nothing) for name in layout))
 
-    def read(event: LogEvent) -> Row:
-        message = event.message
-        if "\\" in message and "\\u0000" in message:
-            raise ValueError
-        values = read_outer(message)
+    def read(events: Sequence[LogEvent]) -> Iterable[Row]:
+        values: list[Row] = [()] * len(events)
+        if read_outer is not None:
+            messages = [event.message for event in events]
+            if any("\\u0000" in message for message in messages if "\\" in message):
+                raise ValueError
+            values = read_outer(messages)
         if read_inner is not None:
-            values += read_inner(bytes(values[holder]) or b"{}")  # type: ignore[call-overload]
-        more = [convert(values[place]) for place, convert in conversions]
-        for make, parts in makers:
-            more.append(make(*[values[part] for part in parts]))
-        more += [take(event) for take in takers]
-        return pick((*values, *more, *shared))  # type: ignore[no-any-return]
+            texts = [bytes(value[holder]) or b"{}" for value in values]  # type: ignore[call-overload]
+            values = list(map(add, values, read_inner(texts)))
+        extra = [convert([value[n] for value in values]) for n, convert in conversions]
+        extra += [map(make, *([value[n] for value in values] for n in parts))
+                  for make, parts in makers]  # fmt: skip
+        extra += [map(take, events) for take in takers]
+        extra += [repeat(value) for value in (*origin.values(), None)]
+        return map(pick, map(add, values, zip(*extra)))
 
     return read
+
+
+def split_members(columns: Sequence[Column]) -> tuple[list[Column], list[Column], int]:
+    """The columns of the record itself, those inside a member that is wanted whole, and its place.
+
+    Such a member is kept as text, and its parts are read from that.
+    """
+    whole = {column.path for column in columns}
+    inside = [c for c in columns if c.path[:1] in whole and len(c.path) > 1]
+    outer = [c for c in columns if c not in inside]
+    holders = [n for n, c in enumerate(outer) if inside and c.path == inside[0].path[:1]]
+    return outer, inside, holders[0] if holders else 0
 
 
 def plain_record(event: LogEvent) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Optional
@@ -38,11 +39,12 @@ class Shelves:
     def all(self) -> list[tuple[frozenset[str], Shelf]]:
         """Every shelf with its clauses."""
         found = []
-        for label in self.path.glob(f"*/{LABEL}"):
-            what = read_json(label, 0)
-            if what and isinstance(what.get("clauses"), list):
-                found.append((frozenset(map(str, what["clauses"])),
-                              Shelf(label.parent, self.settle)))  # fmt: skip
+        with contextlib.suppress(OSError):
+            for label in self.path.glob(f"*/{LABEL}"):
+                what = read_json(label, 0)
+                if what and isinstance(what.get("clauses"), list):
+                    found.append((frozenset(map(str, what["clauses"])),
+                                  Shelf(label.parent, self.settle)))  # fmt: skip
         return found
 
     def usable(self, clauses: Sequence[str]) -> list[Shelf]:

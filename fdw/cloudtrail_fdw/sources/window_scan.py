@@ -118,6 +118,12 @@ class WindowScan:
                 yield kept[::-1] if newest_first else kept
             edge = reach
 
+    @property
+    def window(self) -> int:
+        """How much time the whole scan is about, in ms."""
+        low = max(self.ask.low, self.facts.creation) if self.facts else self.ask.low
+        return max(1, min(self.ask.high, int(time.time() * 1000)) - low)
+
     def index(self, newest_first: bool) -> Index:
         """What the cache can answer with now."""
         shelves = self.shelves.usable(self.ask.clauses) if self.shelves else []
@@ -140,7 +146,7 @@ class WindowScan:
                     gap = turned(edge, end, newest_first)
                     clauses = self.choose_clauses(*gap)
                     shelf = self.shelves.shelf(clauses, self.ask.pattern(clauses))
-                    lock = stack.enter_context(fetching(shelf.path, *gap))
+                    lock = stack.enter_context(fetching(shelf.path, *gap, self.window))
                     if lock is None:
                         self.budget.check()
                         self.stop.wait(WAIT)

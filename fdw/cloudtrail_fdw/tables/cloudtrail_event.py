@@ -10,8 +10,6 @@ from heapq import merge
 from itertools import chain, groupby
 from typing import Any, Optional
 
-import msgspec
-
 from cloudtrail_fdw import times
 from cloudtrail_fdw.bounds import Bounds
 from cloudtrail_fdw.declare import Order, Table
@@ -32,7 +30,7 @@ from cloudtrail_fdw.sources.time_slices import (
 )
 from cloudtrail_fdw.sources.window_scan import FOREVER, Ask, WindowScan, foresee
 from cloudtrail_fdw.tables.event_columns import COLUMNS
-from cloudtrail_fdw.tables.event_rows import plain_reader, read_event, record_level
+from cloudtrail_fdw.tables.event_rows import page_rows, read_event, record_level
 
 Page = tuple[dict[str, object], list[LogEvent]]  # of one group, and the columns that tell which
 LAZY_PAGES = 2  # are read only when they are asked for: a LIMIT may want no more
@@ -191,29 +189,25 @@ def choose_filter(bounds: Bounds) -> tuple[Optional[str], bool]:
 
 def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterator[Sequence[object]]:
     """One row a log event, in the order in which pages come, or in the order asked for."""
+    return chain.from_iterable(page_by_page(request, settings, layout))
+
+
+def page_by_page(
+    request: Request, settings: Settings, layout: Sequence[str]
+) -> Iterator[Iterable[Sequence[object]]]:
+    """The rows, page by page."""
     if request.empty:
         return
     wanted = frozenset(layout)
     pages = stream(lambda stop: fetch(request, settings, stop, wanted), lazy=LAZY_PAGES)
     if request.order is not None and request.order.column == "event_time":
-        yield from newest_first(dated_pages(pages, layout), settings.clock_skew)
+        yield newest_first(dated_pages(pages, layout), settings.clock_skew)
         return
-    level = record_level(wanted)
-    readers: dict[int, Optional[Callable[[LogEvent], Row]]] = {}
+    makers: dict[int, Callable[[Sequence[LogEvent]], list[Row]]] = {}
     for origin, page in pages:
-        if id(origin) not in readers:
-            readers[id(origin)] = plain_reader(layout, origin)
-        plain = readers[id(origin)]
-        for event in page:
-            try:
-                if plain is not None:
-                    yield plain(event)
-                    continue
-            except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
-                pass
-            values = read_event(event, level)
-            values.update(origin)
-            yield [values.get(name) for name in layout]
+        if id(origin) not in makers:
+            makers[id(origin)] = page_rows(layout, origin)
+        yield makers[id(origin)](page)
 
 
 def dated_pages(pages: Iterable[Page], layout: Sequence[str]) -> Iterator[tuple[int, list[Dated]]]:

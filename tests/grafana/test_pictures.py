@@ -1,0 +1,23 @@
+"""The pictures in docs are what the sample's rows draw."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from xml.etree import ElementTree
+
+from servers import Sandbox
+
+TOP = Path(__file__).parents[2]
+
+
+def test_pictures_are_of_real_rows(sample: Sandbox) -> None:
+    spec = importlib.util.spec_from_file_location("draw", TOP / "tools" / "draw_pictures.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, content in module.draw(sample.state["reader_dsn"]).items():
+        assert (TOP / "docs/pictures" / name).read_text("utf-8") == content, name
+        words = "".join(ElementTree.fromstring(content).itertext())
+        assert "not a screenshot" in words
