@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script, no package
 """Draw docs/pictures/*.svg from rows of the sample, asked for with the dashboards' own queries.
 
     cloudtrail-fdw sandbox start          prints reader_dsn
@@ -39,7 +40,9 @@ def panel(board: str, title: str) -> Query:
 
 def text(x: float, y: float, words: str, size: int = 11, colour: str = "#333") -> str:
     """One line of text."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}">{escape(words)}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}">{escape(words)}</text>'
+    )
 
 
 def picture(title: str, shapes: Iterable[str], note: str) -> str:
@@ -69,7 +72,9 @@ def events_by_service(rows: list[tuple[float, str, int]]) -> str:
     shapes += [text(LEFT + hour * step, bottom + 14, f"{hour:02}:00") for hour in range(0, 24, 3)]
     for number, service in enumerate(services):
         y = TOP_MARGIN + 10 + number * 19
-        shapes.append(f'<rect x="660" y="{y - 9}" width="11" height="11" fill="{colour[service]}"/>')
+        shapes.append(
+            f'<rect x="660" y="{y - 9}" width="11" height="11" fill="{colour[service]}"/>'
+        )
         shapes.append(text(678, y, service))
     return picture("Events by service, 2026-11-20, UTC", shapes, NOTE)
 
@@ -87,8 +92,11 @@ def sources(rows: list[tuple[float, float, str, int]]) -> str:
     lines += [(x(n), y(-90), x(n), y(90)) for n in range(-180, 181, 30)]
     shapes = [f'<path d="M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" stroke="#ddd"/>' for a, b, c, d in lines]
     for latitude, longitude, name, events in rows:
-        shapes.append(f'<circle cx="{x(longitude):.1f}" cy="{y(latitude):.1f}" '
-                      f'r="{4 + events ** 0.5 * 2:.1f}" fill="#3366cc" fill-opacity="0.5"/>')  # fmt: skip
+        radius = 4 + 2 * events**0.5
+        shapes.append(
+            f'<circle cx="{x(longitude):.1f}" cy="{y(latitude):.1f}" r="{radius:.1f}" '
+            f'fill="#3366cc" fill-opacity="0.5"/>'
+        )
         shapes.append(text(x(longitude) + 12, y(latitude) + 4, f"{name}: {events}"))
     note = NOTE + " IP Geolocation by DB-IP, https://db-ip.com, CC BY 4.0."
     return picture("Sources of calls, 2026-11-20: events by city", shapes, note)
