@@ -1,5 +1,6 @@
 # make demo   everything the README shows, on this machine, without AWS
 # make test   every check and test there is (make check is the same)
+# make bench  what queries cost, into docs/performance.md; QUICK=1 takes a tenth, and only prints
 # make setup  only .venv, with .venv/bin/cloudtrail-fdw
 # make clean  removes what the others made, the private PostgreSQL included
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo test check format clean
+.PHONY: setup demo test check bench format clean
 
 setup: .venv/installed
 
@@ -22,6 +23,9 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/python -m cloudtrail_fdw.render --check
 	$(BIN)/python -m pytest --numprocesses auto
+
+bench: .venv/installed-dev
+	$(BIN)/python bench/run.py $(if $(QUICK),--quick) $(BENCH)
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix

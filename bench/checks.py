@@ -26,7 +26,7 @@ def every_check(box: Bench, count: int) -> Iterator[Line]:
     """All checks in one run, nothing cached before."""
     query = select(SIX, f"WHERE timestamp >= now() - interval '{SINCE}'")
     with box.connect(cache="off") as db:
-        scan = box.calls(lambda: db.execute(query).fetchall())  # type: ignore[arg-type]
+        scan = box.calls(lambda: db.execute(query).fetchall())
     box.clear_cache()
     time.sleep(2.0)
     line = [sys.executable, "-m", "cloudtrail_fdw.cli", "check", "--dsn", box.state["dsn"],
@@ -45,6 +45,6 @@ def every_check(box: Bench, count: int) -> Iterator[Line]:
         f"{scan['calls']} ({scan['events']:,} events)", f"{share:.2f}", "≤ 2", share <= 2,
     )  # fmt: skip
     yield Line(
-        "The same: seconds, and checks × events a second", f"{seconds:.1f} s", "",
+        "The same: seconds, and checks times events a second", f"{seconds:.1f} s", "",
         f"{checks * count / seconds:,.0f}/s", "", None,
     )  # fmt: skip

@@ -28,7 +28,7 @@ def join(box: Bench, count: int) -> Iterator[Line]:
     """Processor time of the backend; the loop's is that of its client alone."""
     db = box.connect(cache="on")
     for query in (EVENTS, JOINED):
-        db.execute(query)  # type: ignore[arg-type]
+        db.execute(query)
 
     def loop() -> Cost:
         return script_cost(box.script("client_enrichment"))

@@ -34,8 +34,6 @@ AGENTS = (
     "6.20.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.39.6",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36",
-    "[S3Console/0.4, aws-internal/3 aws-sdk-java/1.12.792 Linux/5.10.245 OpenJDK_64-Bit_Server_VM"
-    "/25.472-b09 java/1.8.0_472 vendor/Oracle_Corporation cfg/retry-mode/standard]",
 )
 # Action, service, how often, whether it only reads.
 ACTIONS = (
@@ -64,7 +62,7 @@ class Maker:
     def address(self) -> str:
         """An address of the Internet, one in eight IPv6."""
         if self.chance.random() < 1 / 8:
-            return f"2600:1f18:{self.chance.randrange(1, 65536):x}:{self.chance.randrange(1, 65536):x}::1"
+            return f"2600:1f18:{self.hexadecimal(4)}:{self.hexadecimal(4)}::1"
         first = self.chance.choice((3, 18, 31, 52, 54, 82, 89, 104, 151, 185, 203))
         return ".".join(map(str, (first, *(self.chance.randrange(1, 255) for _ in range(3)))))
 
@@ -120,7 +118,7 @@ class Maker:
         address = self.addresses[(caller * 9 + self.skewed(60)) % len(self.addresses)]
         if self.fresh:
             internal, address = False, next(self.fresh)
-        event = {
+        event: dict[str, Any] = {
             "eventVersion": "1.11",
             "userIdentity": self.identity(caller, moment),
             "eventTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
@@ -157,8 +155,7 @@ class Maker:
                 "requestParameters": None,
                 "responseElements": {"ConsoleLogin": "Success"},
                 "additionalEventData": {
-                    "LoginTo": "https://console.aws.amazon.com/console/home", "MFAUsed": "Yes",
-                    "MobileVersion": "No",
+                    "LoginTo": "https://console.aws.amazon.com/console/home", "MFAUsed": "Yes"
                 },
             }  # fmt: skip
         if service in ("s3", "kms"):
@@ -190,11 +187,13 @@ class Maker:
         """An answer of RunInstances: the long records that a trail has too."""
         items = [
             {
-                "instanceId": f"i-0{self.hexadecimal(16)}", "imageId": f"ami-{self.hexadecimal(17)}",
+                "instanceId": f"i-0{self.hexadecimal(16)}",
+                "imageId": f"ami-{self.hexadecimal(17)}",
                 "instanceState": {"code": 0, "name": "pending"}, "instanceType": "m7i.large",
                 "privateDnsName": f"ip-10-0-{self.chance.randrange(255)}-1.ec2.internal",
                 "placement": {"availabilityZone": "us-east-1a", "tenancy": "default"},
-                "subnetId": f"subnet-0{self.hexadecimal(16)}", "vpcId": f"vpc-0{self.hexadecimal(16)}",
+                "subnetId": f"subnet-0{self.hexadecimal(16)}",
+                "vpcId": f"vpc-0{self.hexadecimal(16)}",
                 "tagSet": {"items": [{"key": "Owner", "value": self.hexadecimal(24)}]},
                 "networkInterfaceSet": {"items": [{
                     "networkInterfaceId": f"eni-0{self.hexadecimal(16)}", "status": "in-use",
@@ -218,7 +217,7 @@ class Maker:
 
 def moments(number: int, days: float, chance: random.Random) -> list[datetime]:
     """When the events happen, in order: three times as often by day (UTC) as by night."""
-    found = []
+    found: list[datetime] = []
     while len(found) < number:
         moment = END - timedelta(seconds=int(days * 86_400 * chance.random()))
         if 8 <= moment.hour < 20 or chance.random() < 1 / 3:
@@ -244,8 +243,8 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--days", type=float, default=7.0)
     parser.add_argument("--distinct", action="store_true", help="an address of its own for each")
-    options = parser.parse_args()
-    sys.stdout.writelines(lines(options.count, options.days, options.distinct))
+    given = parser.parse_args()
+    sys.stdout.writelines(lines(given.count, given.days, given.distinct))
 
 
 if __name__ == "__main__":

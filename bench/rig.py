@@ -75,7 +75,7 @@ class Bench:
         db = psycopg.connect(self.state["dsn"], autocommit=True)
         db.prepare_threshold = None
         for name, setting in settings.items():
-            db.execute(f"SET cloudtrail_fdw.{name} = '{setting}'")  # type: ignore[arg-type]
+            db.execute(f"SET cloudtrail_fdw.{name} = '{setting}'")
         return db
 
     def control(self, *arguments: str) -> Any:
@@ -97,7 +97,8 @@ class Bench:
 
     def script(self, name: str, *arguments: str) -> dict[str, Any]:
         """What a script of bench/others printed, run in the server's Python."""
-        line = [self.python, "-W", "ignore", str(HERE / "others" / f"{name}.py"), self.state["aws_endpoint"],
+        path = HERE / "others" / f"{name}.py"
+        line = [self.python, "-W", "ignore", str(path), self.state["aws_endpoint"],
                 self.state["log_group"], *arguments]  # fmt: skip
         done = subprocess.run(line, check=True, stdout=subprocess.PIPE, env=self.env)
         return dict(json.loads(done.stdout))
@@ -164,7 +165,14 @@ def event_file(count: int, days: float = 7.0, *more: str) -> Path:
     if not path.exists() or path.stat().st_mtime < newest:
         say(f"making {count:,} events")
         runtime.make_readable(FOLDER)
-        line = [sys.executable, str(HERE / "make_events.py"), str(count), "--days", str(days), *more]
+        line = [
+            sys.executable,
+            str(HERE / "make_events.py"),
+            str(count),
+            "--days",
+            str(days),
+            *more,
+        ]
         with path.open("wb") as file:
             subprocess.run(line, check=True, stdout=file)
     return path
@@ -182,7 +190,7 @@ def cost(db: Db, query: str) -> Cost:
     """What a query costs its backend."""
     pid = db.info.backend_pid
     began, wall = cpu_seconds(pid), time.perf_counter()
-    db.execute(query).fetchall()  # type: ignore[arg-type]
+    db.execute(query).fetchall()
     return Cost(cpu_seconds(pid) - began, time.perf_counter() - wall)
 
 

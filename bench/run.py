@@ -36,15 +36,16 @@ def row(line: Line) -> str:
 
 def table(title: str, found: list[Line]) -> list[str]:
     """The lines of one part."""
-    return ["", f"### {title}", "", f"| {' | '.join(HEADS)} |", "| --- | --- | --- | --- | --- | --- |",
-            *map(row, found)]  # fmt: skip
+    heads = [f"| {' | '.join(HEADS)} |", "| --- " * len(HEADS) + "|"]
+    return ["", f"### {title}", "", *heads, *map(row, found)]
 
 
 def processor() -> str:
     """The machine's processor, as Linux names it."""
-    names = [line.split(":", 1)[1].strip() for line in
-             Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")]  # fmt: skip
-    return names[0] if names else platform.machine()
+    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def rewrite(text: list[str]) -> None:
@@ -84,7 +85,7 @@ def main() -> int:
         except Exception as error:  # noqa: BLE001 - the other parts are worth having
             say(f"{name}: {type(error).__name__}: {error}")
             failed = True
-        text += table(part.__doc__.splitlines()[0], found)
+        text += table((part.__doc__ or name).splitlines()[0], found)
     if not (given.quick or given.parts or failed):
         rewrite(text)
     return 1 if failed else 0

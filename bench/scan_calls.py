@@ -33,14 +33,13 @@ def lines(options: Options) -> Iterator[Line]:
 
 def run(box: Bench, query: str, cache: str = "on") -> dict[str, Any]:
     """What one query in a new backend asks of AWS."""
-
     return box.calls(lambda: read(box, query, cache))
 
 
 def read(box: Bench, query: str, cache: str = "on") -> None:
     """One query in a new backend."""
     with box.connect(cache=cache) as db:
-        db.execute(query).fetchall()  # type: ignore[arg-type]
+        db.execute(query).fetchall()
 
 
 def limit(what: str, ours: int, whole: int, most: float) -> Line:

@@ -23,9 +23,10 @@ from rig import (
     select,
 )
 
-from cloudtrail_fdw.tables import cloudtrail_event
+from cloudtrail_fdw.tables.cloudtrail_event import TABLE
 
-ALL = tuple(f'"{column.name}"' for column in cloudtrail_event.COLUMNS)
+ALL = tuple(f'"{column.name}"' for column in TABLE.columns)
+PLAIN = tuple(f'"{c.name}"' for c in TABLE.columns if c.type != "jsonb" and c.name != "message")
 
 
 def lines(options: Options) -> Iterator[Line]:
@@ -41,30 +42,32 @@ def lines(options: Options) -> Iterator[Line]:
 def warm(box: Bench, columns: tuple[str, ...], cache: str) -> Callable[[], Cost]:
     """A query in a backend that has imported everything, whose first run is not counted."""
     db = box.connect(cache=cache)
-    db.execute(select(columns))  # type: ignore[arg-type]
+    db.execute(select(columns))
     return partial(cost, db, select(columns))
 
 
 def throughput(box: Bench, count: int) -> Iterator[Line]:
     """Events a second of processor time, both sides in turn."""
-    plain, bare, six, everything, cached = (
+    plain, bare, six, everything, cached, scalars = (
         lambda: script_cost(box.script("boto3_json")),
         lambda: script_cost(box.script("msgspec_bare")),
-        warm(box, SIX, "off"), warm(box, ALL, "off"), warm(box, SIX, "on"),
+        warm(box, SIX, "off"), warm(box, ALL, "off"), warm(box, SIX, "on"), warm(box, PLAIN, "off"),
     )  # fmt: skip
-    script, msgspec, ours, wide, disk = best([plain, bare, six, everything, cached])
-    for what, run, other, target, better in (
-        ("six columns, cache off, against boto3 and json.loads", ours, script, 3.0, True),
-        ("six columns, cache off, against bare msgspec without SQL", ours, msgspec, 0.5, True),
-        ("all columns, cache off, against boto3 and json.loads", wide, script, 1.3, True),
-        ("six columns, warm cache, against boto3 and json.loads", disk, script, 6.0, True),
+    script, msgspec, ours, wide, disk, flat = best([plain, bare, six, everything, cached, scalars])
+    for what, run, other, target in (
+        ("six columns, cache off, against boto3 and json.loads", ours, script, 3.0),
+        ("six columns, cache off, against bare msgspec without SQL", ours, msgspec, 0.5),
+        ("all columns, cache off, against boto3 and json.loads", wide, script, 1.3),
+        ("all but jsonb and message, cache off, against boto3 and json.loads", flat, script, 0),
+        ("six columns, warm cache, against boto3 and json.loads", disk, script, 6.0),
     ):
         ratio = other.cpu / run.cpu
         yield Line(
             f"Events a second of processor time: {what}",
             f"{rate(count, run.cpu)} ({run.wall:.2f} s)",
             f"{rate(count, other.cpu)} ({other.wall:.2f} s)",
-            f"{ratio:.2f}", f"≥ {target:g}", ratio >= target,
+            f"{ratio:.2f}",
+            f"≥ {target:g}" if target else "", ratio >= target if target else None,
         )  # fmt: skip
 
 
@@ -75,9 +78,9 @@ def first_query(box: Bench) -> Iterator[Line]:
     memory: dict[str, list[float]] = {"on": [], "off": []}
     edge = "WHERE event_time >= '2026-11-19 23:30+00' AND event_time < '2026-11-20 00:00+00'"
     with box.connect(cache="on") as db:
-        db.execute(select(SIX, edge))  # type: ignore[arg-type]
+        db.execute(select(SIX, edge))
     for _ in range(5):
-        for cache in seconds:
+        for cache in ("on", "off"):
             with box.connect(cache=cache) as db:
                 pid = db.info.backend_pid
                 before = private_memory(pid)

@@ -28,7 +28,7 @@ def full(box: Bench, latency: int, tps: int, faster: float) -> Iterator[Line]:
     """All events, cache off: wall time, best of three, and the throttled calls of all runs."""
     walls, throttles = [], 0
     with box.connect(cache="off") as db:
-        db.execute(select(SIX, EARLIER))  # type: ignore[arg-type]
+        db.execute(select(SIX, EARLIER))
         for _ in range(ROUNDS):
             time.sleep(BURST)
             found = box.calls(lambda: walls.append(timed(db, select(SIX))))
@@ -55,7 +55,7 @@ def again(box: Bench) -> Iterator[Line]:
     """The same 7 days again, from the cache but for the unsettled end."""
     window = select(SIX, "WHERE event_time >= now() - interval '8 days' AND event_time < now()")
     with box.connect(cache="on") as db:
-        db.execute(select(SIX, EARLIER))  # type: ignore[arg-type]
+        db.execute(select(SIX, EARLIER))
         box.clear_cache()
         time.sleep(BURST)
         first, later = timed(db, window), min(timed(db, window) for _ in range(ROUNDS))

@@ -48,7 +48,7 @@ class Group:
     def append(self, age: int, members: str) -> None:
         """An event of ``age`` ms, with these members."""
         number = len(self.arrived)
-        record = {name: "1" for name in members}
+        record = dict.fromkeys(members, "1")
         stamp = self.clock.now - age
         event = LogEvent("s", stamp, json.dumps(record), self.clock.now, f"id{number}")
         self.arrived.append((self.clock.now, event))

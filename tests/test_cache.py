@@ -21,6 +21,9 @@ from servers import Db, Sandbox, start
 EVENTS = 240
 ALL = "SELECT log_event_id FROM cloudtrail_event ORDER BY 1"
 WINDOW = "event_time >= '2025-10-01 00:00+00' AND event_time < '2025-10-02 00:00+00'"
+MORNING = "event_time < '2025-10-01 00:40+00'"
+FROM = "FROM cloudtrail_event"
+NEWEST = f"SELECT event_time {FROM} ORDER BY event_time DESC LIMIT 12"
 OWN_CACHE = "cloudtrail_fdw_cache"  # in the data directory, which sandboxes use
 
 
@@ -42,7 +45,7 @@ def aws(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
     events = tmp_path_factory.mktemp("cache") / "events.jsonl"
     lines = [record(n, n // 3 * 240) for n in range(EVENTS)]
     events.write_text("\n".join(lines) + "\n")
-    given = ("--events", str(events), "--latency-ms", "50", "--scan-mb", "0.01", "--log-group", "a")
+    given = ("--events", str(events), "--latency-ms", "30", "--scan-mb", "0.01", "--log-group", "a")
     for sandbox in start(kind, "cache", *given):
         other = [record(5000 + n, n * 900 + 1) for n in range(80)]
         other += [record(7000 + n, n * 900 + 1, month="2023-12") for n in range(20)]
@@ -60,15 +63,15 @@ def db(aws: Sandbox) -> Iterator[Db]:
 
 def append(sandbox: Sandbox, group: str, lines: list[str]) -> None:
     url = f"{sandbox.state['aws_endpoint']}/_sandbox/append?log-group={group}"
-    urllib.request.urlopen(url, "\n".join(lines).encode() + b"\n").close()  # noqa: S310
+    urllib.request.urlopen(url, "\n".join(lines).encode() + b"\n").close()
 
 
 def calls(sandbox: Sandbox) -> int:
     """FilterLogEvents calls since the last look."""
     url = f"{sandbox.state['aws_endpoint']}/_sandbox/"
-    with urllib.request.urlopen(url + "stats") as answer:  # noqa: S310
+    with urllib.request.urlopen(url + "stats") as answer:
         found = json.load(answer)["calls"].get("FilterLogEvents", 0)
-    urllib.request.urlopen(url + "reset-stats", b"").close()  # noqa: S310
+    urllib.request.urlopen(url + "reset-stats", b"").close()
     return int(found)
 
 
@@ -77,9 +80,7 @@ def rows(db: Db, query: str) -> list[tuple[Any, ...]]:
 
 
 def in_group(group: str, query: str) -> str:
-    return query.replace(
-        "FROM cloudtrail_event", f"FROM cloudtrail_event WHERE log_group_name = '{group}'"
-    )
+    return query.replace(FROM, f"{FROM} WHERE log_group_name = '{group}'")
 
 
 def test_nothing_is_asked_twice(aws: Sandbox, db: Db) -> None:
@@ -120,16 +121,15 @@ def test_many_sessions_at_once_fetch_each_page_once(aws: Sandbox, db: Db) -> Non
     for session in sessions:
         session.close()
     assert all(result == expected for result in found)
-    assert calls(aws) <= alone + 8 + 2  # each asks anew for what has not settled
+    # each asks anew for what has not settled; how chains are divided depends on the moment
+    assert calls(aws) <= 1.5 * alone + 8
 
 
 def test_an_idle_cursor_delays_others_for_seconds_only(aws: Sandbox, db: Db) -> None:
     query = in_group("a", ALL)
     with aws.connect() as idle, aws.connect() as other:
         idle.execute("BEGIN")
-        idle.execute(
-            "DECLARE c CURSOR FOR SELECT event_id FROM cloudtrail_event WHERE log_group_name = 'a'"
-        )
+        idle.execute(f"DECLARE c CURSOR FOR {in_group('a', 'SELECT 1 ' + FROM)}".encode())
         idle.execute("FETCH 1 FROM c")
         began = time.monotonic()
         threading.Timer(1.0, other.cancel).start()
@@ -186,22 +186,20 @@ def copied(aws: Sandbox) -> Db:
     with aws.session() as db:
         db.execute(b"SET cloudtrail_fdw.cache = off")
         db.execute(b"DROP TABLE IF EXISTS public.copied")
-        db.execute(
-            b"CREATE TABLE public.copied AS SELECT * FROM cloudtrail_event WHERE log_group_name IN ('a', 'b')"
-        )
+        both = f"SELECT * {FROM} WHERE log_group_name IN ('a', 'b')"
+        db.execute(f"CREATE TABLE public.copied AS {both}".encode())
         return db
 
 
 def compare(db: Db, query: str) -> None:
-    """The rows' sort keys are the copy's; where the order leaves a choice, any row of it will do."""
-    keys = "log_group_name, event_time, timestamp"
-    key = "timestamp" if "ORDER BY timestamp" in query else "event_time"
-    key = "timestamp, log_event_id" if "timestamp, log_event_id" in query else key
-    key = "event_time, log_event_id" if "event_time DESC, log_event_id" in query else key
-    del keys
-    expected = rows(db, query.format(key, "public.copied") if "log_group_name" in query else
-                    query.format(key, "(SELECT * FROM public.copied WHERE log_group_name = 'a') c"))  # fmt: skip
-    assert rows(db, query.format(key, "cloudtrail_event")) == expected, query
+    """The rows' sort keys are the copy's; ties leave a choice of rows."""
+    key = re.findall(r"ORDER BY ((?:event_time|timestamp)(?: DESC)?(?:, log_event_id)?)", query)
+    columns = key[-1].replace(" DESC", "") if key else "event_time"
+    copy = "public.copied"
+    if "log_group_name" not in query:
+        copy = f"(SELECT * FROM {copy} WHERE log_group_name = 'a') c"
+    expected = rows(db, query.format(columns, copy))
+    assert rows(db, query.format(columns, "cloudtrail_event")) == expected, query
     assert expected
 
 
@@ -218,17 +216,11 @@ def test_the_newest_rows_are_those_of_a_copy(aws: Sandbox, copied: Db, db: Db, s
 
 
 CALLS = [
-    ("SELECT event_id FROM cloudtrail_event ORDER BY event_time DESC LIMIT 3", 6),
-    ("SELECT event_id FROM cloudtrail_event ORDER BY timestamp DESC LIMIT 3", 2),
-    (
-        "SELECT event_id FROM cloudtrail_event WHERE log_group_name = 'a' ORDER BY timestamp LIMIT 3",
-        2,
-    ),
-    ("SELECT event_id FROM cloudtrail_event LIMIT 1", 2),
-    (
-        "SELECT event_id FROM cloudtrail_event WHERE event_time < '2025-10-01' AND event_time > '2025-10-02'",
-        0,
-    ),
+    (NEWEST.replace("12", "3"), 6),
+    (f"SELECT event_id {FROM} ORDER BY timestamp DESC LIMIT 3", 2),
+    (f"SELECT event_id {FROM} ORDER BY timestamp LIMIT 3", 2),
+    (f"SELECT event_id {FROM} LIMIT 1", 2),
+    (f"SELECT 1 {FROM} WHERE event_time < '2025-10-01' AND event_time > '2025-10-02'", 0),
 ]
 
 
@@ -241,40 +233,41 @@ def test_a_limit_reads_no_more_than_it_needs(aws: Sandbox, db: Db, query: str, m
 
 
 def test_an_order_holds_in_views_cursors_and_prepared_statements(copied: Db, db: Db) -> None:
-    expected = rows(
-        db,
-        "SELECT event_time FROM public.copied WHERE log_group_name = 'a' ORDER BY 1 DESC LIMIT 12",
-    )
-    db.execute(
-        "CREATE TEMP VIEW newest AS SELECT * FROM cloudtrail_event ORDER BY event_time DESC LIMIT 12"
-    )
-    assert rows(db, "SELECT event_time FROM newest") == expected
-    db.execute(
-        "PREPARE newest_rows(int) AS SELECT event_time FROM cloudtrail_event ORDER BY event_time DESC LIMIT $1"
-    )
+    copied.execute("SELECT 1")
+    expected = rows(db, NEWEST.replace(FROM, "FROM public.copied WHERE log_group_name = 'a'"))
+    db.execute(f"CREATE TEMP VIEW newest AS {NEWEST}".encode())
+    assert rows(db, "SELECT * FROM newest") == expected
+    db.execute(f"PREPARE newest_rows(int) AS {NEWEST.replace('12', '$1')}".encode())
     for _ in range(7):  # a generic plan from the sixth on
         assert rows(db, "EXECUTE newest_rows(12)") == expected
     with db.transaction():
-        db.execute(
-            "DECLARE c SCROLL CURSOR FOR SELECT event_time FROM cloudtrail_event ORDER BY event_time DESC LIMIT 12"
-        )
-        found = db.execute("FETCH 5 FROM c").fetchall() + db.execute("FETCH ALL FROM c").fetchall()
+        db.execute(f"DECLARE c SCROLL CURSOR FOR {NEWEST}".encode())
+        found = rows(db, "FETCH 5 FROM c") + rows(db, "FETCH ALL FROM c")
         assert found == expected
-        assert db.execute("FETCH BACKWARD 2 FROM c").fetchall() == expected[:-3:-1]
+        assert rows(db, "FETCH BACKWARD 2 FROM c") == expected[:-3:-1]
 
 
-def test_an_event_from_the_future_is_an_error_and_not_a_wrong_order(aws: Sandbox, db: Db) -> None:
-    """It is delivered now, dated an hour ahead, and after it older ones by the hundred."""
-    ahead = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-    lines = [record(n, n // 3 * 240) for n in range(40)]
-    lines.append(re.sub('"eventTime": "[^"]*"', f'"eventTime": "{ahead}"', record(9, 0)))
-    append(aws, "future", lines)
-    query = "SELECT event_time FROM cloudtrail_event WHERE log_group_name = 'future' ORDER BY event_time DESC LIMIT {}"
-    assert rows(db, query.format(1))[0][0].timestamp() > time.time() + 3000
-    append(
-        aws, "future", [record(n, 0).replace("2025-10-01T00:00:00", ahead[:-1]) for n in range(2)]
-    )
-    assert len(rows(db, query.format(42))) == 42
+def ahead(hours: int, count: int) -> list[str]:
+    """Events dated in the future."""
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + hours * 3600))
+    return [record(n, 0).replace("2025-10-01T00:00:00Z", when) for n in range(count)]
+
+
+def test_an_event_from_the_future_is_an_error_and_no_wrong_order(aws: Sandbox, db: Db) -> None:
+    """It comes on a later page than others from the future, and is dated after them."""
+    for hours, count in ((3, 1), (2, 15), (2, 15)):
+        append(aws, "future", ahead(hours, count))
+        time.sleep(0.01)
+    query = in_group("future", NEWEST).replace("12", "31")
+    with pytest.raises(psycopg.Error) as raised:
+        rows(db, query)
+    assert raised.value.sqlstate == "22000"
+    assert "SET cloudtrail_fdw.clock_skew" in (raised.value.diag.message_hint or "")
+    db.execute("SET cloudtrail_fdw.clock_skew = '1 day'")
+    found = [row[0] for row in rows(db, query)]
+    assert found == sorted(found, reverse=True)
+    assert len(found) == 31
+    assert found[0] > found[1]
 
 
 UNUSABLE = {
@@ -295,11 +288,13 @@ def test_a_cache_that_cannot_be_used_costs_only_calls(aws: Sandbox, db: Db, what
     db.execute(f"COPY (SELECT 1) TO PROGRAM '{UNUSABLE[what].format(path)}'".encode())
     option = f"{path}/below" if what == "below a file" else path
     db.execute(f"ALTER SERVER cloudtrail OPTIONS (ADD cache_directory '{option}')".encode())
+    query = f"SELECT event_id {FROM} WHERE log_group_name = 'a' AND {WINDOW} AND {MORNING}"
     try:
         calls(aws)
-        for _ in range(2):
-            assert len(rows(db, in_group("a", ALL))) == EVENTS
-        assert calls(aws) > 20
+        assert len(rows(db, query)) == 30
+        assert calls(aws) > 0
+        assert len(rows(db, query)) == 30
+        assert calls(aws) > 0
     finally:
         db.execute("ALTER SERVER cloudtrail OPTIONS (DROP cache_directory)")
 
@@ -335,8 +330,7 @@ def test_a_killed_backend_leaves_a_usable_cache(aws: Sandbox, db: Db) -> None:
     pid = victim.info.backend_pid
     threading.Timer(0.7, os.kill, (pid, 9)).start()
     with pytest.raises(psycopg.OperationalError):
-        while True:
-            rows(victim, in_group("a", ALL))
+        rows(victim, f"SELECT pg_sleep(0.02) {FROM} WHERE log_group_name = 'a'")
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:

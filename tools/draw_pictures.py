@@ -29,7 +29,8 @@ DAY = Range(datetime(2026, 11, 20, tzinfo=timezone.utc),
             datetime(2026, 11, 21, tzinfo=timezone.utc), HOUR)  # fmt: skip
 WIDTH, HEIGHT, LEFT, TOP_MARGIN = 900, 420, 40, 40
 COLOURS = ("#3366cc", "#dc3912", "#ff9900", "#109618", "#990099", "#0099c6", "#dd4477", "#66aa00",
-           "#b82e2e", "#316395", "#994499", "#22aa99", "#aaaa11", "#6633cc")  # fmt: skip
+           "#b82e2e", "#316395", "#994499", "#22aa99", "#aaaa11", "#6633cc", "#8b0707",
+           "#555555")  # fmt: skip
 NOTE = "Drawn by tools/draw_pictures.py from rows of the sample; not a screenshot."
 
 
@@ -91,13 +92,15 @@ def sources(rows: list[tuple[float, float, str, int]]) -> str:
     lines = [(x(-180), y(n), x(180), y(n)) for n in range(-90, 91, 30)]
     lines += [(x(n), y(-90), x(n), y(90)) for n in range(-180, 181, 30)]
     shapes = [f'<path d="M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" stroke="#ddd"/>' for a, b, c, d in lines]
-    for latitude, longitude, name, events in rows:
+    for number, (latitude, longitude, name, events) in enumerate(rows, 1):
         radius = 4 + 2 * events**0.5
-        shapes.append(
+        above = y(latitude) - 14 if number % 2 else y(latitude) + 24
+        shapes += [
             f'<circle cx="{x(longitude):.1f}" cy="{y(latitude):.1f}" r="{radius:.1f}" '
-            f'fill="#3366cc" fill-opacity="0.5"/>'
-        )
-        shapes.append(text(x(longitude) + 12, y(latitude) + 4, f"{name}: {events}"))
+            f'fill="#3366cc" fill-opacity="0.5"/>',
+            text(x(longitude) - 3, above, str(number)),
+            text(x(-170), y(-10) + number * 17, f"{number}  {name}: {events}"),
+        ]
     note = NOTE + " IP Geolocation by DB-IP, https://db-ip.com, CC BY 4.0."
     return picture("Sources of calls, 2026-11-20: events by city", shapes, note)
 

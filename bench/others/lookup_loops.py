@@ -37,11 +37,21 @@ parents = [row["ip_prefix"].split("/")[0] for row in content["prefixes"]]
 def address() -> str:
     """Any public address, one in two of AWS, one in six IPv6."""
     if chance.random() < 1 / 6:
-        return socket.inet_ntop(socket.AF_INET6, (0x2600 << 112 | chance.getrandbits(100)).to_bytes(16, "big"))
+        return socket.inet_ntop(
+            socket.AF_INET6, (0x2600 << 112 | chance.getrandbits(100)).to_bytes(16, "big")
+        )
     if chance.random() < 0.5:
         head = chance.choice(parents).split(".")[:2]
         return ".".join([*head, str(chance.randrange(256)), str(chance.randrange(1, 255))])
-    return ".".join(map(str, (chance.choice((8, 31, 62, 81, 99, 151, 185)), *(chance.randrange(1, 255) for _ in range(3)))))
+    return ".".join(
+        map(
+            str,
+            (
+                chance.choice((8, 31, 62, 81, 99, 151, 185)),
+                *(chance.randrange(1, 255) for _ in range(3)),
+            ),
+        )
+    )
 
 
 addresses = [address() for _ in range(count)]
@@ -127,7 +137,7 @@ def ours_aws(sample):
 def awsipranges(sample):
     """Whether AWS lists it."""
     for text in sample:
-        text in listed
+        text in listed  # noqa: B015
 
 
 LOOPS = {

@@ -117,7 +117,8 @@ def milliseconds_to_text(milliseconds: int) -> str:
     """An AWS time in milliseconds as ISO 8601; out of range times become the nearest bound."""
     bounded = min(max(milliseconds, -62_135_596_800_000), 253_402_300_799_999)
     minute, rest = divmod(bounded, 60_000)
-    return f"{minute_to_text(minute)}:{rest // 1000:02}.{rest % 1000:03}+00:00"
+    fraction = f".{rest % 1000:03}000" if rest % 1000 else ""
+    return f"{minute_to_text(minute)}:{rest // 1000:02}{fraction}+00:00"
 
 
 @lru_cache(maxsize=1024)

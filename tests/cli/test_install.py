@@ -70,6 +70,19 @@ def test_an_older_version_is_brought_up_to_date(new_database: Any) -> None:
     assert len(rows(dsn, query)) == 1
 
 
+def test_a_view_of_another_shape_is_made_anew(new_database: Any) -> None:
+    dsn = new_database()
+    installed(dsn)
+    execute(
+        dsn,
+        "DROP VIEW cloudtrail.cloudtrail_event_geo",
+        "CREATE VIEW cloudtrail.cloudtrail_event_geo AS SELECT 1 AS other",
+    )
+    installed(dsn)
+    shape = "SELECT count(*) FROM information_schema.columns WHERE table_name = %s"
+    assert rows(dsn, shape, "cloudtrail_event_geo")[0][0] > 5
+
+
 def test_a_view_on_a_dropped_column_is_named_and_nothing_changes(new_database: Any) -> None:
     dsn = new_database()
     installed(dsn)

@@ -257,7 +257,7 @@ def test_a_cache_that_cannot_be_written_is_read(
 
 def test_events_past_the_retention_leave_the_disk(group: Group, clock: Clock) -> None:
     group.retention_days = 3
-    for day in range(6):
+    for _ in range(6):
         clock.now += DAY
         group.append(0, "a")
     clock.now += 1000
@@ -272,6 +272,25 @@ def test_events_past_the_retention_leave_the_disk(group: Group, clock: Clock) ->
     group.calls.clear()
     assert set(answer(group, START, clock.now - SETTLE)) >= {"id4", "id5"}
     assert group.calls == []
+
+
+def test_a_chunk_that_outlives_the_retention_is_divided(shelf: Shelf) -> None:
+    events = [event(day * DAY) for day in range(10)]
+    shelf.write(Chunk(0, 10 * DAY, 20 * DAY, 10, 20, 3), events)
+
+    def held() -> list[tuple[int, int, int, int]]:
+        return sorted((c.start, c.end, c.events, c.bytes) for c in listed(shelf.path))
+
+    half = DAY // 2
+    shelf.expire(half)
+    assert held() == [(0, 10 * DAY, 10, 20)]
+    for _ in range(2):
+        shelf.expire(4 * DAY)
+        assert held() == [(0, 4 * DAY, 0, 0), (4 * DAY, 10 * DAY, 6, 12)]
+    (chunk,) = (c for c in listed(shelf.path) if c.events)
+    assert shelf.load(chunk) == events[4:]
+    shelf.expire(10 * DAY)
+    assert [(c.events, shelf.load(c)) for c in listed(shelf.path)] == [(0, [])] * 2
 
 
 def test_the_narrowest_clauses_that_fit_answer(group: Group) -> None:
@@ -313,6 +332,8 @@ def test_small_neighbours_are_joined_and_large_ones_are_not(shelf: Shelf, clock:
     assert shelf.load(chunk) == [event(stamp) for stamp in range(5, 50, 10)]
     shelf.save(Chunk(50, 60, 900_000, 1, 999_501, 1), [event(55)])
     assert len(listed(shelf.path)) == 2
+    shelf.save(Chunk(0, 60, 900_001, 0, 0, 1), [])
+    assert [c.end for c in listed(shelf.path)] == [60]
     shelf.save(Chunk(0, 60, 900_001, 0, 0, 1), [])
     assert [c.end for c in listed(shelf.path)] == [60]
 

@@ -23,7 +23,7 @@ class Service:
     """Answers spans of random events page by page, as slowly as real ones do."""
 
     def __init__(self, seed: int, count: int, newest_first: bool, span: int = HIGH - LOW) -> None:
-        self.lot = random.Random(seed)
+        self.lot = random.Random(seed)  # noqa: S311
         stamps = sorted(LOW + int(self.lot.random() ** 3 * span) for _ in range(count))
         self.events = [LogEvent("s", stamp, "m", 0, str(n)) for n, stamp in enumerate(stamps)]
         self.newest_first = newest_first

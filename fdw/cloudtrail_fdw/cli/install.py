@@ -28,6 +28,9 @@ DATA_FILES = {
 }
 
 
+OTHER_SHAPE = (psycopg.errors.InvalidTableDefinition, psycopg.errors.InvalidFunctionDefinition)
+
+
 @dataclass(frozen=True)
 class Target:
     """Where to install; ``options`` are the server's, an empty value takes one away.
@@ -52,8 +55,13 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
     with connect(dsn) as connection:
         check_target(connection, target)
         lacking = place_handler(connection) if target.handler else NOT_WANTED
-        for statement in install_sql(connection, target):
-            run(connection, statement)
+        try:
+            with connection.transaction():
+                for statement in install_sql(connection, target):
+                    run(connection, statement)
+        except OTHER_SHAPE:  # a view or function of an older version has other columns
+            for statement in install_sql(connection, target, anew=True):
+                run(connection, statement)
         ours = uses_handler(connection)
         where = value(connection, "SELECT pg_catalog.current_database()")
     tell(f'Installed in schema "{target.schema}" of database "{where}".')
@@ -103,10 +111,13 @@ def uses_handler(connection: Connection) -> bool:
     )
 
 
-def install_sql(connection: Connection, target: Target) -> list[str]:
-    """The statements that this database, which check_target accepts, needs."""
+def install_sql(connection: Connection, target: Target, anew: bool = False) -> list[str]:
+    """The statements that this database, which check_target accepts, needs.
+
+    ``anew`` drops our views and functions before they are made.
+    """
     given = server_options(connection, target.options)
-    changes = changes_sql(connection, target)
+    changes = changes_sql(connection, target, anew)
     parts = [
         "SET LOCAL client_min_messages = warning;\n",
         "CREATE EXTENSION IF NOT EXISTS multicorn;\n",
@@ -127,7 +138,7 @@ def install_sql(connection: Connection, target: Target) -> list[str]:
     return [filled(part, names, connection) for part in parts]
 
 
-def changes_sql(connection: Connection, target: Target) -> list[str]:
+def changes_sql(connection: Connection, target: Target, anew: bool) -> list[str]:
     """What brings older tables up to date, after the views on them are dropped.
 
     Views keep the columns they show from changing; install makes them anew.
@@ -139,10 +150,10 @@ def changes_sql(connection: Connection, target: Target) -> list[str]:
         if target.steampipe
         else steampipe.drops(connection, "FOREIGN TABLE")
     )
-    if not changes and not keyed:
+    if not changes and not keyed and not anew:
         return []
     views = steampipe.drops(connection, "VIEW")
-    return [*views, *(drops if changes else ()), *changes, *keyed]
+    return [*views, *(drops if changes or anew else ()), *changes, *keyed]
 
 
 def filled(text: str, names: dict[str, str], connection: Connection) -> str:

@@ -77,6 +77,7 @@ def running(wanted: Wanted, server: Server, progress: Progress) -> Iterator[Own]
     data = data_folder(wanted.directory)
     facts = [repr(server), str(site), str(data), repr(wanted), *own_credentials.sources()]
     facts += [f"{name}={os.environ.get(name)}" for name in cluster.INHERITED]
+    (wanted.directory / ".lock").touch(mode=0o600)  # nobody else may hold it
     with (wanted.directory / ".lock").open("w") as lock:
         for _ in range(TRIES):
             fcntl.flock(lock, fcntl.LOCK_SH)

@@ -122,6 +122,8 @@ def append(file: Path, directory: Path) -> None:
     if data.startswith(GZIP_MAGIC):
         data = gzip.decompress(data)
     show(aws_process.control(directory, "append", data))
+    # AWS delivers nothing into a past that was read already; a test of a detection does
+    lifecycle.clear_cache(directory.absolute())
 
 
 @sandbox.command("fault")

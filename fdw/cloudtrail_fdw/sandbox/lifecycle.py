@@ -155,6 +155,16 @@ def fill(postgres: cluster.Cluster, aws: dict[str, Any], install: Install) -> di
     }
 
 
+def clear_cache(directory: Path) -> None:
+    """Forget what the sandbox's backends have read of the local AWS."""
+    import psycopg
+
+    running = cluster.load(directory / "postgres")
+    if running is not None:
+        with psycopg.connect(running.dsn(DATABASE), autocommit=True) as connection:
+            connection.execute("SELECT cloudtrail.cloudtrail_fdw_cache_clear()")
+
+
 def stop(directory: Path) -> bool:
     """Stop what runs in ``directory``; whether anything did."""
     running = cluster.is_running(directory / "postgres")

@@ -25,8 +25,9 @@ OPEN = os.O_RDWR | os.O_CLOEXEC
 def fetching(folder: Path, low: int, high: int, window: int) -> Iterator[Optional[int]]:
     """The right to fetch [low, high) ms, as a descriptor to beat; None while another has it.
 
-    ``window`` is how much time the query is about, of which this may be a small gap. Passed by are a holder that has not beaten for STALE seconds, one with far more to do, and
-    one of this process, which would wait for itself. Raises OSError.
+    ``window`` is how much time the query is about, of which this may be a small gap. Passed by are
+    a holder that has not beaten for STALE seconds, one with far more to do, and one of this
+    process, which would wait for itself. Raises OSError.
     """
     path = folder / f"{low}-{high}-{os.getpid()}-{time.monotonic_ns()}{SUFFIX}"
     descriptor = None

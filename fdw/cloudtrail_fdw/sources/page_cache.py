@@ -69,7 +69,7 @@ class Chunk:
         if not name.endswith(SUFFIX) or len(parts) != 7 or not all(p.isdigit() for p in parts):
             return None
         numbers = list(map(int, parts))
-        return cls(*numbers, until=numbers[1])
+        return replace(cls(*numbers), until=numbers[1])
 
 
 class Shelf:
