@@ -35,8 +35,7 @@ AGENTS = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36",
 )
-# Action, service, how often, whether it only reads.
-ACTIONS = (
+ACTIONS = (  # name, service, how often, whether it only reads
     ("Decrypt", "kms", 150, True), ("AssumeRole", "sts", 120, True),
     ("DescribeInstances", "ec2", 110, True), ("DescribeNetworkInterfaces", "ec2", 80, True),
     ("GetBucketAcl", "s3", 60, True), ("ListTagsForResource", "rds", 50, True),
@@ -72,7 +71,7 @@ class Maker:
 
     def uuid(self) -> str:
         """An id of an event or request."""
-        return "-".join(self.hexadecimal(digits) for digits in (8, 4, 4, 4, 12))
+        return "-".join(map(self.hexadecimal, (8, 4, 4, 4, 12)))
 
     def skewed(self, count: int) -> int:
         """A number below ``count``, small ones far more often."""

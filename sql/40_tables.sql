@@ -242,7 +242,8 @@ CREATE FOREIGN TABLE IF NOT EXISTS @extschema@.ip_enrichment (
     aws_ranges_date timestamp with time zone,
     reverse_dns text,
     reverse_dns_status text,
-    reverse_dns_names text[]
+    reverse_dns_names text[],
+    reverse_dns_confirmed text
 )
 SERVER cloudtrail OPTIONS (table_name 'ip_enrichment');
 
@@ -303,11 +304,35 @@ IS 'The most specific range.';
 COMMENT ON COLUMN @extschema@.ip_enrichment.aws_ranges_date
 IS 'When AWS made the file.';
 COMMENT ON COLUMN @extschema@.ip_enrichment.reverse_dns
-IS 'The first name by reverse DNS; asking for it asks the name servers. Proof of nothing.';
+IS 'The first name by reverse DNS, of those that are confirmed if there are any; asking for it asks the name servers. Proof of nothing.';
 COMMENT ON COLUMN @extschema@.ip_enrichment.reverse_dns_status
-IS 'found, confirmed, none, timeout, error, or not_requested (also for values that are no public address, which are never sent out).';
+IS 'found, confirmed (only where reverse_dns_confirmed is asked for), none, timeout, error, or not_requested (also for values that are no public address, which are never sent out).';
 COMMENT ON COLUMN @extschema@.ip_enrichment.reverse_dns_names
 IS 'All names by reverse DNS, in alphabetical order.';
+COMMENT ON COLUMN @extschema@.ip_enrichment.reverse_dns_confirmed
+IS 'The first name that leads back to the address; asking for it asks for the addresses of all names, too.';
+
+CREATE FOREIGN TABLE IF NOT EXISTS @extschema@.aws_ip_range (
+    prefix cidr,
+    region text,
+    service text,
+    network_border_group text,
+    create_date timestamp with time zone
+)
+SERVER cloudtrail OPTIONS (table_name 'aws_ip_range');
+
+COMMENT ON FOREIGN TABLE @extschema@.aws_ip_range
+IS 'One row for every address range and service that AWS''s ip-ranges.json lists.';
+COMMENT ON COLUMN @extschema@.aws_ip_range.prefix
+IS 'The range; of prefix >>= ''1.2.3.4'' only the ranges that hold the address are made.';
+COMMENT ON COLUMN @extschema@.aws_ip_range.region
+IS 'Region, or GLOBAL for edge locations.';
+COMMENT ON COLUMN @extschema@.aws_ip_range.service
+IS 'Service; AMAZON lists every range, so each has a row of it, too.';
+COMMENT ON COLUMN @extschema@.aws_ip_range.network_border_group
+IS 'Group of zones that AWS announces the range from.';
+COMMENT ON COLUMN @extschema@.aws_ip_range.create_date
+IS 'When AWS made the file.';
 
 CREATE FOREIGN TABLE IF NOT EXISTS @extschema@.cloudtrail_trail (
     name text,

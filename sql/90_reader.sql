@@ -41,6 +41,7 @@ GRANT USAGE ON SCHEMA @extschema@ TO @reader@;
 -- generated:grants
 GRANT SELECT ON @extschema@.cloudtrail_event TO @reader@;
 GRANT SELECT ON @extschema@.ip_enrichment TO @reader@;
+GRANT SELECT ON @extschema@.aws_ip_range TO @reader@;
 GRANT SELECT ON @extschema@.cloudtrail_trail TO @reader@;
 GRANT SELECT ON @extschema@.cloudtrail_event_history TO @reader@;
 GRANT SELECT ON @extschema@.cloudwatch_log_group TO @reader@;

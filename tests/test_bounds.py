@@ -7,6 +7,7 @@ import pytest
 from cloudtrail_fdw.bounds import (
     Between,
     Bounds,
+    Contains,
     In,
     Is,
     IsNull,
@@ -26,6 +27,7 @@ COLUMNS = {
     "j": Column("j", "jsonb", "A document."),
     "n": Column("n", "bigint", "A number that a query may give.", push=Push.VALUE),
     "m": Column("m", "bigint", "A number."),
+    "c": Column("c", "cidr", "A network."),
 }
 ANY, ALL = True, False
 
@@ -59,6 +61,10 @@ def read(*quals: Qual, explain: bool = False) -> Bounds:
         (Qual("b", "<>", "t"), Is(value=False)),
         (Qual("b", "IS", "f"), Is(value=False)),
         (Qual("n", "=", 365), In(("365",))),
+        (Qual("c", ">>=", "1.2.3.4"), Contains("1.2.3.4/32")),
+        (Qual("c", ">>", "1.2.3.4/24"), Contains("1.2.3.0/24")),
+        (Qual("c", "=", "2600:1f18::/33"), Contains("2600:1f18::/33")),
+        (Qual("c", ">>=", "::ffff:1.2.3.4"), Contains("::ffff:102:304/128")),
         (Qual("n", "=", "-365"), In(("-365",))),  # a bigint
         (Qual("n", ("=", ANY), [30, None, "365", 30]), In(("30", "365"))),
     ],
@@ -89,6 +95,12 @@ def test_proven_quals_become_predicates(qual: Qual, predicate: Predicate) -> Non
         Qual("no_such_column", "=", "a"),
         Qual("m", "=", 365),
         Qual("n", "=", True),
+        Qual("c", "<<=", "1.2.3.4"),
+        Qual("c", "<>", "1.2.3.4"),
+        Qual("c", "&&", "1.2.3.0/24"),
+        Qual("c", (">>=", ANY), ["1.2.3.4"]),
+        Qual("c", ">>=", "?"),
+        Qual("c", ">>=", None),
         Qual("n", "=", "1.5"),
         Qual("n", "=", "?"),
         Qual("n", "=", [365]),

@@ -13,6 +13,9 @@ from servers import SHAPES, Sandbox, start
 
 Db = psycopg.Connection[tuple[Any, ...]]
 COUNT = "SELECT count(*) FROM cloudtrail_event"
+NEWEST = "FROM cloudtrail_event ORDER BY timestamp DESC LIMIT 7"
+RANKED = ("FROM (SELECT timestamp, row_number() OVER (ORDER BY timestamp DESC) AS rank"
+          " FROM cloudtrail_event) e WHERE rank <= 7 GROUP BY rank ORDER BY rank")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +41,15 @@ def text(error: psycopg.Error) -> str:
 
 
 @pytest.mark.parametrize(
-    "fault", ["throttle-some", "empty-pages", "invalid-pattern"], indirect=True
+    "fault",
+    ["throttle-some", "empty-pages", "invalid-pattern", "oldest-first-only"],
+    indirect=True,
 )
 def test_passing_faults_cost_no_row(sandbox: Sandbox, db: Db, fault: str) -> None:
     assert db.execute(COUNT).fetchone() == (96,)
+    times = f"SELECT array(SELECT timestamp {NEWEST}), array(SELECT max(timestamp) {RANKED})"
+    newest, right = db.execute(times).fetchone() or (0, 1)
+    assert newest == right
     named = "SELECT count(*) FROM cloudtrail_event WHERE event_name = 'RunInstances'"
     assert db.execute(named).fetchone() == (1,)
 

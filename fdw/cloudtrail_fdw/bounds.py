@@ -75,7 +75,14 @@ class Within:
     network: str
 
 
-Predicate = Union[In, NotIn, Prefix, IsNull, NotNull, Is, Between, Within]
+@dataclass(frozen=True)
+class Contains:
+    """The network holds this whole network, IPv4 or IPv6, written as ``address/length``."""
+
+    network: str
+
+
+Predicate = Union[In, NotIn, Prefix, IsNull, NotNull, Is, Between, Within, Contains]
 
 
 class Qual(Protocol):
@@ -161,6 +168,8 @@ def read_qual(qual: Qual, column: Column, date_style: str) -> Optional[Predicate
         return read_text(qual)
     if column.type == "bigint" and column.push is Push.VALUE:
         return read_number(qual)
+    if column.type == "cidr":
+        return read_container(qual)
     return read_network(qual) if column.type == "inet" else None
 
 
@@ -183,6 +192,16 @@ def read_network(qual: Qual) -> Optional[Predicate]:
         return None
     try:
         return Within(str(ipaddress.IPv4Network(qual.value, strict=False)))
+    except ValueError:
+        return None
+
+
+def read_container(qual: Qual) -> Optional[Predicate]:
+    """``=``, ``>>=`` and ``>>`` with an address or network (manual, section 9.12)."""
+    if qual.operator not in ("=", ">>=", ">>") or not isinstance(qual.value, str):
+        return None
+    try:
+        return Contains(str(ipaddress.ip_network(qual.value, strict=False)))
     except ValueError:
         return None
 

@@ -86,7 +86,7 @@ DECLARE
         }'
         ELSE '{}' END;
     secrets CONSTANT text[] := ARRAY['aws_access_key_id', 'aws_secret_access_key', 'aws_session_token', 'ipstack_key', 'abuseipdb_key', 'shodan_key'];
-    tables CONSTANT text[] := ARRAY['cloudtrail_event', 'ip_enrichment', 'cloudtrail_trail', 'cloudtrail_event_history', 'cloudwatch_log_group', 'ipstack_ip', 'abuseipdb_check', 'shodan_host', 'cloudtrail_fdw_stat', 'cloudtrail_fdw_cache', 'cloudtrail_fdw_cache_removal'];
+    tables CONSTANT text[] := ARRAY['cloudtrail_event', 'ip_enrichment', 'aws_ip_range', 'cloudtrail_trail', 'cloudtrail_event_history', 'cloudwatch_log_group', 'ipstack_ip', 'abuseipdb_check', 'shodan_host', 'cloudtrail_fdw_stat', 'cloudtrail_fdw_cache', 'cloudtrail_fdw_cache_removal'];
     -- /generated
     place CONSTANT text := CASE catalog
         WHEN 1417 THEN 'a server'

@@ -118,17 +118,25 @@ def test_nobody_reads_far_ahead(rate: CallRate) -> None:
     pieces.close()
 
 
+def known(edge: int, end: int) -> Chain:
+    """A chain that has read pages of 20 ms each."""
+    chain = Chain(edge - 20, end, 20.0)
+    chain.passed(Piece(edge - 20, edge, [], 1))
+    return chain
+
+
 def test_a_chain_is_divided_only_where_that_pays() -> None:
-    chains = [Chain(0, 100, 50.0), Chain(100, 120, 50.0)]
+    chains = [known(0, 100), known(100, 120)]
     taken = steal(chains)
     assert taken is not None
     assert [(c.edge, c.end) for c in chains] == [(0, 50), (100, 120), (50, 100)]
     assert chains[2] is taken
-    assert taken.span == 50.0
-    assert steal(chains) is None  # a page each
+    assert taken.span == 20.0
+    assert steal(chains) is None  # the longest is new: it may hold no event at all
+    taken.passed(Piece(50, 51, [], 1))
+    assert steal([known(0, 59)]) is None  # less than three pages
     assert steal([]) is None
     assert steal([Chain(0, 100)]) is None  # nobody knows how long
-    assert steal([Chain(0, 1, 0.1)]) is None  # a millisecond has no half
 
 
 def test_a_chain_learns_how_much_time_a_page_covers() -> None:

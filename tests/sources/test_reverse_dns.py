@@ -104,8 +104,8 @@ def test_answers_are_remembered_good_ones_bad_ones_and_none(zone: Zone, settings
     asked = zone.queries.total() if sys.version_info >= (3, 10) else sum(zone.queries.values())
     assert resolve(texts, settings) == first
     assert asked == sum(zone.queries.values())
-    keeps = {answer.status: expiry - time.monotonic()
-             for expiry, answer in reverse_dns.CACHE.values()}  # fmt: skip
+    keeps = {kept.answer.status: kept.expiry - time.monotonic()
+             for kept in reverse_dns.CACHE.values()}  # fmt: skip
     assert 50 < keeps["found"] <= 60  # the TTL
     assert 290 < keeps["none"] <= 300
     assert 20 < keeps["timeout"] <= 30

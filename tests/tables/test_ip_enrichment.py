@@ -72,12 +72,13 @@ def test_columns_are_the_designs_in_its_order():
         "reverse_dns",
         "reverse_dns_status",
         "reverse_dns_names",
+        "reverse_dns_confirmed",
     ]
 
 
 def test_rows_of_an_address_of_each_kind(settings: Settings):
     found = ask(settings, "3.141.213.252", "54.240.200.68", "104.53.216.85", "AWS Internal")
-    unasked = (None, "not_requested", None)
+    unasked = (None, "not_requested", None, None)
     assert found == [
         ("3.141.213.252", "3.141.213.252", 4, "public", "NA", "North America", "US",
          "United States", None, "Ohio", "Dublin", None, 40.0992, -83.1141, None, None, 16509,
@@ -134,24 +135,35 @@ def test_without_addresses_it_is_an_error_that_says_what_to_write(settings: Sett
 def test_names_are_asked_for_only_with_their_columns_and_only_when_allowed(tmp_path: Path):
     allowed = read_settings({})
     refused = read_settings({"network_enrichment": "off"})
-    for column in ("reverse_dns", "reverse_dns_status", "reverse_dns_names"):
+    for column in ALL[-4:]:
         wanted = frozenset({"ip", column})
         assert plan(allowed, Bounds({}), wanted).reverse_dns
         assert not plan(refused, Bounds({}), wanted).reverse_dns
-    assert not plan(allowed, Bounds({}), frozenset(ALL[:-3])).reverse_dns
+    assert not plan(allowed, Bounds({}), frozenset(ALL[:-4])).reverse_dns
+
+
+def test_names_are_confirmed_only_when_that_is_asked_for():
+    allowed = plan(read_settings({}), Bounds({}), frozenset({"reverse_dns_confirmed"}))
+    refused = read_settings({"network_enrichment": "off"})
+    assert allowed.confirm
+    assert "asked, and whether names lead back" in str(allowed)
+    assert not plan(read_settings({}), Bounds({}), frozenset(ALL[:-1])).confirm
+    assert not plan(refused, Bounds({}), frozenset(ALL)).confirm
 
 
 def test_names_fill_their_columns(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     odd = ('a"b', "c\\d", "NULL", "e,f")
     answers = {"3.141.213.252": ip_enrichment.Answer("a", odd, "found"),
+               "3.141.213.253": ip_enrichment.Answer("e,f", odd, "confirmed"),
                "10.0.0.1": ip_enrichment.Answer(None, (), "not_requested")}  # fmt: skip
-    monkeypatch.setattr(ip_enrichment, "resolve", lambda addresses, settings: answers)
-    found = list(scan(Request(tuple(answers), False, True), settings, ["ip", *ALL[-3:]]))
+    monkeypatch.setattr(ip_enrichment, "resolve", lambda addresses, settings, confirm: answers)
+    found = list(scan(Request(tuple(answers), False, True), settings, ["ip", *ALL[-4:]]))
     assert found == [
-        ("3.141.213.252", "a", "found", r'{"a\"b","c\\d","NULL","e,f"}'),
-        ("10.0.0.1", None, "not_requested", None),
+        ("3.141.213.252", "a", "found", r'{"a\"b","c\\d","NULL","e,f"}', None),
+        ("3.141.213.253", "e,f", "confirmed", r'{"a\"b","c\\d","NULL","e,f"}', "e,f"),
+        ("10.0.0.1", None, "not_requested", None, None),
     ]
-    assert ask(settings, "3.141.213.252")[0][-3:] == (None, "not_requested", None)
+    assert ask(settings, "3.141.213.252")[0][-4:] == (None, "not_requested", None, None)
 
 
 def test_no_name_server_is_touched_without_their_columns(
@@ -161,7 +173,7 @@ def test_no_name_server_is_touched_without_their_columns(
         raise AssertionError("a channel was opened")
 
     monkeypatch.setattr(dns_channel, "Channel", never)
-    assert ask(settings, "8.8.8.8")[0][-2] == "not_requested"
+    assert ask(settings, "8.8.8.8")[0][-3] == "not_requested"
 
 
 def test_a_replaced_file_changes_rows_that_were_cached(

@@ -49,10 +49,16 @@ class Row(NamedTuple):
 
 
 class Ranges(NamedTuple):
-    """The file, flattened per family; ``outside`` answers for addresses in no range."""
+    """The file, flattened per family; ``outside`` answers for addresses in no range.
+
+    ``holders`` are the entries that ``answers`` were made of, ``rows`` all of them as AWS has
+    them in order, IPv4 first.
+    """
 
     starts: dict[int, list[int]]
     answers: dict[int, list[AwsRange]]
+    holders: dict[int, list[tuple[Row, ...]]]
+    rows: tuple[Row, ...]
     outside: AwsRange
     date: str
     sample: bool
@@ -63,6 +69,10 @@ class Ranges(NamedTuple):
         if not version:
             return UNKNOWN
         return self.answers[version][bisect_right(self.starts[version], address.number) - 1]
+
+    def holding(self, version: int, number: int) -> tuple[Row, ...]:
+        """The entries that hold an address, given as an integer, widest first."""
+        return self.holders[version][bisect_right(self.starts[version], number) - 1]
 
 
 UNKNOWN = AwsRange()
@@ -89,13 +99,16 @@ def read(content: Any) -> Ranges:
     outside = UNKNOWN if sample else AwsRange(is_aws=False, aws_ranges_date=date)
     starts: dict[int, list[int]] = {}
     answers: dict[int, list[AwsRange]] = {}
+    holders: dict[int, list[tuple[Row, ...]]] = {}
+    listed: list[Row] = []
     for version, member, key in ((4, "prefixes", "ip_prefix"), (6, "ipv6_prefixes", "ipv6_prefix")):
         rows = [read_row(entry, key, version) for entry in content[member]]
         if not rows and not sample:
             raise ValueError(f"{member} is empty")
-        starts[version], holders = flatten(rows)
-        answers[version] = [answer(found, date) if found else outside for found in holders]
-    return Ranges(starts, answers, outside, date, sample)
+        starts[version], holders[version] = flatten(rows)
+        answers[version] = [answer(found, date) if found else outside for found in holders[version]]
+        listed += [row for _, row in rows]
+    return Ranges(starts, answers, holders, tuple(listed), outside, date, sample)
 
 
 def read_row(entry: Any, key: str, version: int) -> tuple[Prefix, Row]:

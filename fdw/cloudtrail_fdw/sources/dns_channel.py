@@ -19,6 +19,8 @@ from cloudtrail_fdw.errors import FdwError
 IN_FLIGHT = 300  # questions; answers to more overrun even a large socket buffer
 RECEIVE_BUFFER = 4 << 20  # bytes; with the usual 208 KiB up to 7 % of the answers get lost
 TRIES = 2
+OVERDUE = 0.3  # seconds after which a question takes no place from others
+MOST_MISSES = 3
 NO_SOCKET = -1  # ARES_SOCKET_BAD
 
 
@@ -30,11 +32,45 @@ class Question(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """``found``, ``none``, ``timeout`` or ``error``; the records' data; their least TTL."""
+    """``found``, ``none``, ``timeout``, ``error`` or ``unasked``; the records' data; least TTL."""
 
     status: str
     data: tuple[str, ...] = ()
     ttl: int = 0
+
+
+class Patience:
+    """How long one query goes on waiting where nothing is heard of the name servers.
+
+    Silence of up to ``whole`` seconds in all. After that, where something has been heard before,
+    a quarter of it each time, but not many times in a row.
+    """
+
+    def __init__(self, whole: float) -> None:
+        self.whole, self.rest, self.lull = whole, whole, whole / 4
+        self.heard = False  # anything in this query
+        self.misses = 0  # times in a row that nothing was
+        self.last = time.monotonic()
+
+    def begin(self) -> None:
+        """Questions are about to be sent."""
+        self.last = time.monotonic()
+        self.misses += 1
+
+    def hear(self) -> None:
+        """An answer has come; silence before it that was no more than a lull is free."""
+        now = time.monotonic()
+        self.rest -= now - self.last if now - self.last > self.lull else 0
+        self.heard, self.misses, self.last = True, 0, now
+
+    def left(self) -> float:
+        """Seconds to go on waiting now; none is too long already."""
+        lull = self.lull if self.heard and self.misses <= MOST_MISSES else 0.0
+        return max(self.rest, lull) - (time.monotonic() - self.last)
+
+    def end(self, late: bool) -> None:
+        """No more is waited for; ``late`` says that there would have been something."""
+        self.rest -= time.monotonic() - self.last if late else 0
 
 
 class Channel:
@@ -73,36 +109,51 @@ class Channel:
         elif wanted:
             self.selector.register(fd, wanted)
 
-    def ask(self, questions: Sequence[Question], deadline: float) -> dict[Question, Reply]:
-        """A reply for each question; at ``deadline`` (monotonic seconds) the rest are late.
+    def ask(self, questions: Sequence[Question], patience: Patience) -> dict[Question, Reply]:
+        """A reply for each question; when ``patience`` is over the rest are late or unasked.
 
         Raises FdwError when the query has to stop; nothing stays on its way.
         """
         replies: dict[Question, Reply] = {}
+        sent: dict[Question, float] = {}  # those that may be answered any moment, oldest first
         started = 0
+        patience.begin()
         try:
-            while len(replies) < len(questions) and time.monotonic() < deadline:
+            while len(replies) < len(questions) and (left := patience.left()) > 0:
                 interrupts.check()
-                while started < len(questions) and started - len(replies) < IN_FLIGHT:
-                    self.start(questions[started], replies)
+                while started < len(questions) and len(sent) < IN_FLIGHT:
+                    self.start(questions[started], replies, sent, patience)
                     started += 1
                 if len(replies) < started:
-                    self.turn(deadline - time.monotonic())
+                    self.turn(left)
+                drop_overdue(sent)
         finally:
             self.cares.cancel()
-        return {question: replies.get(question, Reply("timeout")) for question in questions}
+        patience.end(any(reply.status == "timeout" for reply in replies.values())
+                     or len(replies) < len(questions))  # fmt: skip
+        late = dict.fromkeys(questions[:started], Reply("timeout"))
+        unasked = dict.fromkeys(questions[started:], Reply("unasked"))
+        return {**late, **unasked, **replies}
 
-    def start(self, question: Question, replies: dict[Question, Reply]) -> None:
+    def start(
+        self, question: Question, replies: dict[Question, Reply], sent: dict[Question, float],
+        patience: Patience,
+    ) -> None:  # fmt: skip
         """Send one question; its reply is put into ``replies`` later, or at once."""
         kind = getattr(self.pycares, f"QUERY_TYPE_{question.type}")
 
         def landed(result: Any, error: Optional[int]) -> None:
             replies[question] = self.read(kind, result, error)
+            sent.pop(question, None)
+            if replies[question].status != "timeout":
+                patience.hear()
 
+        sent[question] = time.monotonic()
         try:
             self.cares.query(question.name, kind, callback=landed)
         except (self.pycares.AresError, ValueError):  # a refused connection is raised at once
             replies[question] = Reply("error")
+            sent.pop(question, None)
 
     def turn(self, left: float) -> None:
         """Wait a moment for answers, and let c-ares see them and its own timeouts."""
@@ -129,6 +180,13 @@ class Channel:
         if not plain:
             return Reply("none")
         return Reply("found", tuple(plain), min(record.ttl for record in records))
+
+
+def drop_overdue(sent: dict[Question, float]) -> None:
+    """Forget the questions whose answers would have come by now: they need no buffer."""
+    limit = time.monotonic() - OVERDUE
+    while sent and next(iter(sent.values())) < limit:
+        del sent[next(iter(sent))]
 
 
 CHANNELS: dict[tuple[str, float], Channel] = {}

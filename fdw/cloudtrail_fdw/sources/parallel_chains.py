@@ -16,7 +16,7 @@ from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.sources.call_rate import CallRate
 from cloudtrail_fdw.sources.pieces import Piece
 
-WORTH_STEALING = 1.5  # pages that a chain must have left
+WORTH_STEALING = 3.0  # pages that a chain must have left: each half ends in a page not full
 STEP = 0.05  # seconds between two looks at the scan's stop
 
 
@@ -28,6 +28,7 @@ class Chain:
         self.edge = edge
         self.end = end
         self.span = span
+        self.tried = False  # whether it is known that events lie ahead
 
     @property
     def pages(self) -> float:
@@ -39,6 +40,7 @@ class Chain:
         covered = (piece.end - self.edge) / max(1, piece.calls)
         self.span = covered if not self.span else 0.5 * (self.span + covered)
         self.edge = max(self.edge, piece.end)
+        self.tried = True
 
 
 Read = Callable[[int, Callable[[], int], threading.Event], Iterator[Piece]]
@@ -54,6 +56,7 @@ def run_chains(
     """
     halt = threading.Event()
     items: queue.Queue[Item] = queue.Queue(2)
+    first.tried = True
     chains = [first]
     threads: list[threading.Thread] = []
     lock = threading.Lock()
@@ -117,8 +120,12 @@ def run_chains(
 
 
 def steal(chains: list[Chain]) -> Optional[Chain]:
-    """The farther half of the longest chain, now a chain of its own; None if not worth it."""
-    longest = max(chains, key=lambda chain: chain.pages, default=None)
+    """The farther half of the longest chain, now a chain of its own; None if not worth it.
+
+    Only of a chain that has read something: what it was given may have been an empty time.
+    """
+    tried = [chain for chain in chains if chain.tried]
+    longest = max(tried, key=lambda chain: chain.pages, default=None)
     if longest is None or longest.pages < WORTH_STEALING or longest.end - longest.edge < 2:
         return None
     middle = (longest.edge + longest.end) // 2

@@ -1,4 +1,4 @@
-"""Names of addresses by reverse DNS, asked at once, cached in this process.
+"""Names of addresses by reverse DNS, asked at once and ahead, cached in this process.
 
 A name is whatever the owner of the address chose to write: it is made printable, and it is
 proof of nothing unless it was confirmed.
@@ -13,14 +13,15 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from cloudtrail_fdw.sources import addresses_ahead
 from cloudtrail_fdw.sources.address import Address, classify
-from cloudtrail_fdw.sources.dns_channel import Channel, Question, Reply, channel
+from cloudtrail_fdw.sources.dns_channel import Channel, Patience, Question, Reply, channel
 
 if TYPE_CHECKING:
     from cloudtrail_fdw.options import Settings
 
 STATUSES = ("found", "confirmed", "none", "timeout", "error", "not_requested")
-CACHED = 10_000  # answers
+CACHED = 30_000  # answers
 KEEP_NONE = 300.0  # seconds; RFC 2308 suggests 1 to 3 hours at most
 KEEP_FAILURE = 30.0
 LONGEST_KEPT = 86_400.0
@@ -36,34 +37,54 @@ class Answer(NamedTuple):
 
 
 Key = tuple[str, Address, bool]
-CACHE: OrderedDict[Key, tuple[float, Answer]] = OrderedDict()
+
+
+class Kept(NamedTuple):
+    """An answer, good until a monotonic time, and for the statement that asked in any case."""
+
+    expiry: float
+    stamp: int
+    answer: Answer
+
+
+CACHE: OrderedDict[Key, Kept] = OrderedDict()
+PATIENCES: dict[str, tuple[int, Patience]] = {}  # with their statements, by servers
 
 
 def resolve(
     addresses: Iterable[str], settings: Settings, confirm: bool = False
 ) -> dict[str, Answer]:
-    """An answer for each address; only public ones are asked about, all within dns_timeout.
+    """An answer for each address; only public ones are asked about, with dns_timeout's patience.
 
-    With ``confirm`` a name counts as ``confirmed`` when its own addresses contain the address.
+    With them those go out that events have told of, if one of them is asked for. With ``confirm``
+    a name counts as ``confirmed`` when its own addresses contain the address.
     Raises FdwError for a cancel, a bad server list, or a missing pycares.
     """
+    stamp = addresses_ahead.statement_stamp()
     answers: dict[str, Answer] = {}
     asked: dict[Address, list[str]] = {}
-    now = time.monotonic()
-    for text in addresses:
+
+    def sort(text: str, wanted: bool) -> None:
         address = classify(text)
-        known = recall((settings.dns_servers, address, confirm), now)
-        if address.address_class != "public":
-            answers[text] = NOT_REQUESTED
-        elif known is not None:
-            answers[text] = known
-        else:
-            asked.setdefault(address, []).append(text)
+        found = NOT_REQUESTED
+        if address.address_class == "public":
+            known = recall((settings.dns_servers, address, confirm), stamp)
+            if known is None:
+                asked.setdefault(address, []).extend([text] * wanted)
+                return
+            found = known
+        if wanted:
+            answers[text] = found
+
+    for text in addresses:
+        sort(text, True)
     if asked:
+        for text in addresses_ahead.take(text for texts in asked.values() for text in texts):
+            sort(text, False)
         cares = channel(settings.dns_servers, settings.dns_timeout)
-        deadline = now + settings.dns_timeout
-        for address, (answer, keep) in look_up(list(asked), cares, deadline, confirm).items():
-            remember((settings.dns_servers, address, confirm), answer, keep)
+        patience = patience_of(settings, stamp)
+        for address, (answer, keep) in look_up(list(asked), cares, patience, confirm).items():
+            remember((settings.dns_servers, address, confirm), stamp, answer, keep)
             answers.update(dict.fromkeys(asked[address], answer))
     return answers
 
@@ -71,12 +92,20 @@ def resolve(
 NOT_REQUESTED = Answer(None, (), "not_requested")
 
 
+def patience_of(settings: Settings, stamp: int) -> Patience:
+    """What the running statement has left; outside PostgreSQL a call is a statement."""
+    held = PATIENCES.get(settings.dns_servers)
+    if held is None or not stamp or held[0] != stamp:
+        held = PATIENCES[settings.dns_servers] = stamp, Patience(settings.dns_timeout)
+    return held[1]
+
+
 def look_up(
-    addresses: list[Address], cares: Channel, deadline: float, confirm: bool
+    addresses: list[Address], cares: Channel, patience: Patience, confirm: bool
 ) -> dict[Address, tuple[Answer, float]]:
     """Answers from the network, each with the seconds it may be kept."""
     pointers = {address: Question(pointer_name(address), "PTR") for address in addresses}
-    replies = cares.ask(list(dict.fromkeys(pointers.values())), deadline)
+    replies = cares.ask(list(dict.fromkeys(pointers.values())), patience)
     found = {address: read_reply(replies[pointers[address]]) for address in addresses}
     if not confirm:
         return found
@@ -85,7 +114,7 @@ def look_up(
         for address, (answer, _) in found.items()
         for name in answer.names
     }
-    owners = cares.ask(list(forward), deadline)
+    owners = cares.ask(list(forward), patience)
     for address, (answer, keep) in found.items():
         kind = "A" if address.number_version == 4 else "AAAA"
         own = [
@@ -105,6 +134,8 @@ def read_reply(reply: Reply) -> tuple[Answer, float]:
         if names:
             return Answer(names[0], names, "found"), min(max(reply.ttl, 1.0), LONGEST_KEPT)
         return Answer(None, (), "none"), KEEP_NONE
+    if reply.status == "unasked":  # another query may have better luck
+        return Answer(None, (), "timeout"), 0.0
     keep = KEEP_NONE if reply.status == "none" else KEEP_FAILURE
     return Answer(None, (), reply.status), keep
 
@@ -137,20 +168,20 @@ def is_same(text: str, address: Address) -> bool:
         return False
 
 
-def recall(key: Key, now: float) -> Optional[Answer]:
-    """The kept answer, unless it has expired."""
+def recall(key: Key, stamp: int) -> Optional[Answer]:
+    """The kept answer, unless it has expired; the statement that asked for it may keep it."""
     kept = CACHE.get(key)
     if kept is None:
         return None
-    if kept[0] <= now:
+    if kept.expiry <= time.monotonic() and not 0 < stamp == kept.stamp:
         del CACHE[key]
         return None
     CACHE.move_to_end(key)
-    return kept[1]
+    return kept.answer
 
 
-def remember(key: Key, answer: Answer, keep: float) -> None:
+def remember(key: Key, stamp: int, answer: Answer, keep: float) -> None:
     """Keep an answer for ``keep`` seconds, in place of the one unused for longest."""
-    CACHE[key] = time.monotonic() + keep, answer
+    CACHE[key] = Kept(time.monotonic() + keep, stamp, answer)
     while len(CACHE) > CACHED:
         CACHE.popitem(last=False)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import cache_directory, cloudtrail_api
 from cloudtrail_fdw.sources.budget import Budget
@@ -68,6 +69,7 @@ class WindowScan:
         self.facts: Optional[GroupFacts] = None
         self.shelves: Optional[Shelves] = None
         self.kept = 0
+        self.oldest_first_only = False
         self.unusable: set[Chunk] = set()
         if root is not None:
             self.facts = find_facts(settings, ask.group, root, stop)
@@ -199,8 +201,14 @@ class WindowScan:
 
         def chain(start: int, limit: Callable[[], int], stop: threading.Event) -> Iterator[Piece]:
             span = turned(start, limit(), newest_first)
-            read = self.step_pages if by_steps else self.chain_pages
-            yield from cut(read(*span, pattern, newest_first, stop), start, limit, newest_first)
+            read = self.step_pages if by_steps or self.oldest_first_only else self.chain_pages
+            try:
+                yield from cut(read(*span, pattern, newest_first, stop), start, limit, newest_first)
+            except FdwError as error:
+                if "startFromHead" not in (error.detail or "") or self.oldest_first_only:
+                    raise
+                self.oldest_first_only = True  # as in partitions that do not know it
+                yield from chain(start, limit, stop)
 
         start = edge
         for number, piece in enumerate(chain(edge, lambda: end, self.stop)):
@@ -211,10 +219,21 @@ class WindowScan:
             if self.ask.ordered:  # for a LIMIT
                 continue
             self.budget.foresee(foreseen - self.budget.calls, self.rate.quota)
-            first = Chain(piece.end, end, (piece.end - start) / number)
+            full = self.inhabited(end, newest_first)
+            first = Chain(piece.end, full, (piece.end - start) / number)
             if first.pages > 2 * self.rate.chains > 2:
                 yield from run_chains(chain, first, newest_first, self.rate, self.stop)
+                yield from chain(full, lambda: end, self.stop) if full < end else ()
                 return
+
+    def inhabited(self, end: int, newest_first: bool) -> int:
+        """The part of a span, up to forward time ``end``, in which there are likely to be events.
+
+        Before its group was made there are next to none: dividing that time would waste calls.
+        """
+        if not newest_first or self.facts is None:
+            return end
+        return min(end, turned(self.facts.creation, FOREVER, True)[1])
 
     def chain_pages(
         self, low: int, high: int, pattern: str, newest_first: bool, stop: threading.Event

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudtrail_fdw.declare import Table
 from cloudtrail_fdw.tables.abuseipdb_check import TABLE as ABUSEIPDB_CHECK
+from cloudtrail_fdw.tables.aws_ip_range import TABLE as AWS_IP_RANGE
 from cloudtrail_fdw.tables.cloudtrail_event import TABLE as CLOUDTRAIL_EVENT
 from cloudtrail_fdw.tables.cloudtrail_event_history import TABLE as CLOUDTRAIL_EVENT_HISTORY
 from cloudtrail_fdw.tables.cloudtrail_fdw_cache import TABLE as CLOUDTRAIL_FDW_CACHE
@@ -22,6 +23,7 @@ TABLES: dict[str, Table] = {
     for table in (
         CLOUDTRAIL_EVENT,
         IP_ENRICHMENT,
+        AWS_IP_RANGE,
         CLOUDTRAIL_TRAIL,
         CLOUDTRAIL_EVENT_HISTORY,
         CLOUDWATCH_LOG_GROUP,

@@ -17,6 +17,7 @@ from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import cloudtrail_api
+from cloudtrail_fdw.sources.addresses_ahead import publish
 from cloudtrail_fdw.sources.budget import Budget, record
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.sources.filter_pattern import LONGEST, build_clauses, join_clauses
@@ -207,7 +208,9 @@ def page_by_page(
     for origin, page in pages:
         if id(origin) not in makers:
             makers[id(origin)] = page_rows(layout, origin)
-        yield makers[id(origin)](page)
+        made = makers[id(origin)](page)
+        publish(layout, made)
+        yield made
 
 
 def dated_pages(pages: Iterable[Page], layout: Sequence[str]) -> Iterator[tuple[int, list[Dated]]]:
@@ -220,6 +223,7 @@ def dated_pages(pages: Iterable[Page], layout: Sequence[str]) -> Iterator[tuple[
             values.update(origin)
             happened = times.read_event_time(str(values["event_time"])) or event.timestamp * 1000
             rows.append(Dated(happened, [values.get(name) for name in layout]))
+        publish(layout, [dated.row for dated in rows])
         yield page[-1].timestamp, rows
 
 

@@ -15,7 +15,7 @@ from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws_ranges, geolocation
 from cloudtrail_fdw.sources.address import LONGEST, classify
-from cloudtrail_fdw.sources.reverse_dns import Answer, resolve
+from cloudtrail_fdw.sources.reverse_dns import NOT_REQUESTED, Answer, resolve
 
 Row = tuple[object, ...]
 CACHED = 10_000  # rows of this process
@@ -69,17 +69,24 @@ COLUMNS = (
     Column("aws_ranges_date", "timestamp with time zone", "When AWS made the file."),
     Column(
         "reverse_dns", "text",
-        "The first name by reverse DNS; asking for it asks the name servers. Proof of nothing.",
+        "The first name by reverse DNS, of those that are confirmed if there are any; asking for "
+        "it asks the name servers. Proof of nothing.",
     ),
     Column(
         "reverse_dns_status", "text",
-        "found, confirmed, none, timeout, error, or not_requested (also for values that are no "
-        "public address, which are never sent out).",
+        "found, confirmed (only where reverse_dns_confirmed is asked for), none, timeout, error, "
+        "or not_requested (also for values that are no public address, which are never sent out).",
     ),
     Column("reverse_dns_names", "text[]", "All names by reverse DNS, in alphabetical order."),
+    Column(
+        "reverse_dns_confirmed", "text",
+        "The first name that leads back to the address; asking for it asks for the addresses of "
+        "all names, too.",
+    ),
 )  # fmt: skip
 PLACES = {column.name: place for place, column in enumerate(COLUMNS)}
 REVERSE_DNS = frozenset(name for name in PLACES if name.startswith("reverse_dns"))
+CONFIRMED = "reverse_dns_confirmed"
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,7 @@ class Request:
     addresses: Optional[tuple[str, ...]]
     runtime: bool
     reverse_dns: bool
+    confirm: bool = False
 
     def __str__(self) -> str:
         """What EXPLAIN prints."""
@@ -97,6 +105,7 @@ class Request:
         else:
             given = "from the join or parameter" if self.runtime else "not given"
         asked = "asked" if self.reverse_dns else "not asked"
+        asked += ", and whether names lead back" if self.confirm else ""
         return f"Addresses: {given}\nReverse DNS: {asked}"
 
 
@@ -119,6 +128,7 @@ def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
         () if IsNull() in bounds.of("ip") else bounds.values("ip"),
         "ip" in bounds.runtime,
         settings.network_enrichment and not REVERSE_DNS.isdisjoint(wanted),
+        settings.network_enrichment and CONFIRMED in wanted,
     )
 
 
@@ -138,7 +148,7 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
         )
     found: Iterable[Row] = [offline(ip, settings) for ip in request.addresses]
     if request.reverse_dns:
-        answers = resolve(request.addresses, settings)
+        answers = resolve(request.addresses, settings, request.confirm)
         found = [with_names(row, answers[ip]) for row, ip in zip(found, request.addresses)]
     return map(projection(tuple(layout)), found)
 
@@ -176,13 +186,14 @@ def make_row(ip: str, here: Known) -> Row:
     if services is not None:
         aws = aws._replace(aws_services=array_literal(services))  # type: ignore[arg-type]
     head = (ip, address.address, address.version, address.address_class)
-    return (*head, *here.places.find(address), *aws, None, "not_requested", None)
+    return (*head, *here.places.find(address), *aws, *with_names((), NOT_REQUESTED))
 
 
 def with_names(row: Row, answer: Answer) -> Row:
     """The row with what the name servers said."""
     names = array_literal(answer.names) if answer.names else None
-    return (*row[: -len(REVERSE_DNS)], answer.name, answer.status, names)
+    confirmed = answer.name if answer.status == "confirmed" else None
+    return (*row[: len(COLUMNS) - len(REVERSE_DNS)], answer.name, answer.status, names, confirmed)
 
 
 @lru_cache(maxsize=64)

@@ -24,6 +24,7 @@ FAULTS = {
     "expired-next-token": "FilterLogEvents refuses every nextToken as expired.",
     "duplicate-events": "Each page repeats the last event of the page before it.",
     "invalid-pattern": "FilterLogEvents refuses every filter pattern.",
+    "oldest-first-only": "FilterLogEvents refuses startFromHead = false, as where it is unknown.",
     "not-found": "The log groups are gone.",
     "die-after-pages": "The process ends after the next page of FilterLogEvents is sent.",
     "malformed-record": "LookupEvents cuts each CloudTrailEvent off in the middle.",

@@ -89,6 +89,8 @@ def filter_log_events(
     bound = digest([parameters.get(name) for name in BOUND])
     state = None if token is None else tokens.read(token, bound)
     search = prepare(parameters, groups, state)
+    if "oldest-first-only" in faults and search.newest_first:
+        raise invalid("Unknown parameter in input: startFromHead")
     if "invalid-pattern" in faults and parameters.get("filterPattern"):
         raise invalid("Invalid filter pattern")
     if "expired-next-token" in faults and token is not None:

@@ -1,0 +1,278 @@
+"""Scans through the cache: whatever happened to it, the answer is what the service would say."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as trials
+from hypothesis import strategies as st
+
+from cloudtrail_fdw.sources import page_cache
+from cloudtrail_fdw.sources.cache_contents import entries
+from cloudtrail_fdw.sources.page_cache import PAGES, Shelf
+from cloudtrail_fdw.sources.shelves import Shelves
+from cloudtrail_fdw.sources.window_scan import FOREVER
+from scan_model import CLAUSES, SETTLE, START, Clock, Group, install, scan
+
+SPAN = 160  # ms of the model's time
+MEMBERS = st.sampled_from(["", "a", "b", "ab", "abc"])
+APPENDS = st.tuples(
+    st.just("append"), st.lists(st.tuples(st.integers(-3, SETTLE - 1), MEMBERS), max_size=12)
+)
+QUERIES = st.tuples(
+    st.just("query"),
+    st.tuples(
+        st.integers(START - 5, START + SPAN) | st.just(0),
+        st.integers(1, SPAN) | st.just(FOREVER),
+        st.sets(st.sampled_from(CLAUSES)).map(sorted),
+        st.booleans(),  # newest first
+        st.booleans(),  # in order
+        st.none() | st.integers(0, 3),  # pages, then it is left
+        st.sampled_from([0.0, 0.0, 0.0, 0.2]),  # latency, which makes for more chains
+        st.sampled_from(["0", "30 ms"]),  # cache_max_age
+    ),
+)
+DAMAGES = st.tuples(st.just("damage"), st.tuples(st.integers(0, 99), st.integers(0, 4)))
+STEPS = st.lists(
+    st.one_of(QUERIES, QUERIES, APPENDS, DAMAGES, st.tuples(st.just("pass"), st.integers(0, 40))),
+    max_size=14,
+)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
+    found = Group(clock, tmp_path / "cache")
+    install(monkeypatch, clock, found)
+    return found
+
+
+@pytest.fixture
+def shelf(group: Group) -> Shelf:
+    return Shelves(group.folder / PAGES / "x", "g", "", SETTLE).shelf((), "")
+
+
+def damage(folder: Path, which: int, how: int) -> None:
+    files = sorted(path for path in folder.glob("pages/*/*/*") if path.is_file())
+    if not files:
+        return
+    path = files[which % len(files)]
+    content = path.read_bytes()
+    if how == 0:
+        path.write_bytes(content[: len(content) // 2])
+    elif how == 1 and content:
+        place = which % len(content)
+        path.write_bytes(content[:place] + bytes([content[place] ^ 64]) + content[place + 1 :])
+    elif how == 2:
+        path.unlink()
+    elif how == 3:
+        path.write_bytes(b"")
+    else:
+        (path.parent / "not-a-chunk.events").write_bytes(content)
+
+
+def ask(group: Group, query: Any) -> None:
+    """Make the query and hold its answer against the truth."""
+    low, width, clauses, newest_first, ordered, pages, latency, max_age = query
+    high = min(low + width, FOREVER)
+    held = scan(group, low, high, clauses, newest_first=newest_first or not ordered,
+                ordered=ordered, latency=latency, cache_max_age=max_age)  # fmt: skip
+    newest_first = newest_first or not ordered
+    read = held.read()
+    found = [event for page in itertools.islice(read, pages) for event in page]
+    if pages is not None:
+        held.stop.set()
+        read.close()  # type: ignore[attr-defined]
+    stamps = [event.timestamp for event in found]
+    if ordered:
+        assert stamps == sorted(stamps, reverse=newest_first)
+    assert all(low <= stamp < high for stamp in stamps)
+    got = sorted(e.event_id for e in found if all(c[2] in e.message for c in clauses))
+    truth = group.truth(low, high, clauses)
+    assert len(got) == len(set(got))
+    assert set(got) <= set(truth)
+    if pages is None:
+        by = group.clock.now - (30 if max_age != "0" else 0)
+        assert set(got) >= set(group.truth(low, high, clauses, by=by))
+        if max_age == "0":
+            assert got == truth
+
+
+@trials(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(STEPS, st.sampled_from([0, 20, 100, 1_000_000]), st.sampled_from([0, 10 << 20, 90 << 20]))
+def test_the_answer_is_what_the_service_has(
+    steps: list[tuple[str, Any]], merged: int, stored: int
+) -> None:
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        group = Group(clock, Path(folder) / "cache")
+        group.stored_bytes = stored
+        install(patch, clock, group)
+        patch.setattr(page_cache, "MERGED_BYTES", merged)
+        for kind, what in steps:
+            if kind == "append":
+                for age, members in what:
+                    group.append(age, members)
+            elif kind == "damage":
+                damage(group.folder, *what)
+            elif kind == "pass":
+                clock.now += what
+            else:
+                ask(group, what)
+        ask(group, (0, FOREVER, [], True, False, None, 0.0, "0"))
+
+
+def answer(group: Group, low: int, high: int, **options: Any) -> list[str]:
+    found = scan(group, low, high, **options)
+    return sorted(event.event_id for page in found.read() for event in page)
+
+
+def test_what_settled_is_read_once_and_its_edge_again(group: Group, clock: Clock) -> None:
+    for age in range(SETTLE // 2):
+        group.append(age, "a")
+    everything = group.truth(0, FOREVER, ())
+    assert answer(group, 0, FOREVER) == everything
+    clock.now += 10
+    group.calls.clear()
+    assert answer(group, 0, FOREVER) == everything
+    assert group.calls == [(clock.now - 10 - SETTLE, FOREVER)]
+    group.calls.clear()
+    assert answer(group, 0, clock.now - 10 - SETTLE) != everything
+    assert group.calls == []
+
+
+def test_a_wider_window_asks_for_its_margins_only(group: Group, clock: Clock) -> None:
+    clock.now += 1000
+    low, high = START + 100, START + 200
+    answer(group, low, high)
+    group.calls.clear()
+    answer(group, low - 10, high + 20, newest_first=False, ordered=True)
+    assert group.calls == [(low - 10, low), (high, high + 20)]
+    group.calls.clear()
+    answer(group, low - 10, high + 20)
+    answer(group, low + 1, high - 1)
+    assert group.calls == []
+
+
+def test_a_longer_settle_time_doubts_what_was_joined_before(group: Group, clock: Clock) -> None:
+    clock.now += 1000
+    end = clock.now - SETTLE
+    answer(group, end - 100, end)  # asked for just as it had settled
+    clock.now += 1000
+    answer(group, end, end + 500)  # joins the first, much later
+    assert len(list(entries(group.folder))) == 1
+    group.calls.clear()
+    answer(group, end - 100, end + 500)
+    assert group.calls == []
+    answer(group, end - 100, end, cache_settle="500 ms")
+    assert group.calls == [(end - 100, end)]
+
+
+def test_late_events_lengthen_the_settle_time_of_their_group(group: Group, clock: Clock) -> None:
+    clock.now += 1000
+    answer(group, START, clock.now - 100)
+    group.calls.clear()
+    clock.now += 10
+    group.append(150, "a")  # 150 ms late, long after SETTLE
+    assert group.truth(START, FOREVER, ())
+    assert answer(group, clock.now - 160, clock.now + 1) == []
+    clock.now += 1
+    assert answer(group, START, FOREVER, cache="off") == group.truth(START, FOREVER, ())
+    (group.folder / "pages").rename(group.folder / "old")
+    group.append(15, "a")
+    answer(group, START, FOREVER)
+    clock.now += 100
+    group.calls.clear()
+    answer(group, START, clock.now - SETTLE)
+    assert group.calls == [(clock.now - 100 - 300, clock.now - SETTLE)]  # twice 150 ms
+
+
+def test_what_is_from_the_future_was_written_by_a_clock_that_went_wrong(
+    group: Group, clock: Clock
+) -> None:
+    clock.now += 5000
+    answer(group, START, FOREVER)
+    clock.now -= 4000
+    group.append(1, "a")
+    assert answer(group, START, FOREVER) == group.truth(START, FOREVER, ())
+
+
+def test_an_answer_may_be_as_old_as_cache_max_age(group: Group, clock: Clock) -> None:
+    answer(group, START, FOREVER)
+    group.append(0, "a")
+    clock.now += 30
+    group.calls.clear()
+    assert answer(group, START, FOREVER, cache_max_age="31 ms") == []
+    assert group.calls == []
+    assert answer(group, START, FOREVER, cache_max_age="30 ms") == ["id0"]
+
+
+def test_many_patterns_over_one_window_become_one_scan(group: Group, clock: Clock) -> None:
+    group.stored_bytes, low = 12 << 20, START + 50
+    for _ in range(30):
+        group.append(0, "abc")
+    clock.now += 1000
+    asked = []
+    for clauses in (["$.a"], ["$.b"], ["$.c"], ["$.a", "$.b"], ["$.b", "$.c"]):
+        group.calls.clear()
+        chosen = [clause for clause in CLAUSES if clause[:3] in clauses]
+        found = answer(group, low, clock.now - 100, clauses=chosen)
+        assert found == group.truth(low, clock.now - 100, chosen)
+        asked.append(len(group.calls))
+    assert asked[0] == 1
+    assert asked[-2:] == [0, 0]
+    group.calls.clear()
+    answer(group, low, clock.now - 100)
+    assert group.calls == []
+
+
+def read_all(folder: Path, number: int, results: Any) -> None:
+    """What one of several processes does."""
+    clock = Clock()
+    clock.now += 1000
+    group = Group(clock, folder)
+    for age in range(60):
+        group.append(100 + age * 3, "ab")
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch, clock, group)
+        truth = group.truth(START, FOREVER, ())
+        same = [answer(group, START, FOREVER, newest_first=n % 2 == 0, ordered=n % 2 == 1) == truth
+                for n in range(number, number + 6)]  # fmt: skip
+    results.put((all(same), len(group.calls)))
+
+
+def test_processes_at_once_get_the_same(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    readers = [context.Process(target=read_all, args=(tmp_path / "cache", number, results))
+               for number in range(4)]  # fmt: skip
+    for reader in readers:
+        reader.start()
+    found = [results.get(timeout=60) for _ in readers]
+    for reader in readers:
+        reader.join()
+    assert all(same for same, _ in found)
+
+
+def test_two_scans_of_one_process_do_not_wait_for_each_other(group: Group, clock: Clock) -> None:
+    for age in range(30):
+        group.append(age % 15, "a")
+    first = scan(group, START, FOREVER).read()
+    next(first)
+    truth = group.truth(START, FOREVER, ())
+    done = threading.Timer(2.0, lambda: None)
+    done.start()
+    assert answer(group, START, FOREVER) == truth
+    assert done.is_alive()
+    done.cancel()
