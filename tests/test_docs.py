@@ -29,22 +29,22 @@ LOOKS_RUN = re.compile(
     r"(cloudtrail-fdw|docker|make|pip|psql|python3?|sudo|\.venv/bin/\S+) |"
     r"(ALTER|CREATE|DELETE|EXPLAIN|GRANT|IMPORT|INSERT|SELECT|SET|UPDATE|WITH) "
 )
-# What a command begins with, and the test that runs it.
+# What a command begins with, of ours without cloudtrail-fdw, and the test that runs it.
 RUN_BY = {
-    "make setup": "tests/test_packaging.py::test_the_metadata",
-    "make demo": "tests/cli/test_demo.py::test_recipes_print_their_rows",
-    "make test": "tests/test_docs.py::test_every_command_runs_in_a_test_or_says_why_not",
-    "pip install .": "tests/test_packaging.py::test_the_wheel_has_every_file_of_the_package_and_no_other",
-    "psql": "tests/test_recipes.py::test_psql_runs_them_as_they_are",
-    "cloudtrail-fdw check": "tests/test_docs.py::test_the_checks_find_what_the_tutorial_says",
-    "cloudtrail-fdw data update": "tests/cli/test_data.py::test_the_command_takes_files_and_names_the_folder",
-    "cloudtrail-fdw doctor": "tests/cli/test_doctor.py::test_a_working_installation_has_no_failure",
-    "cloudtrail-fdw install": "tests/cli/test_install.py::test_install_makes_what_is_declared_and_answers",
-    "cloudtrail-fdw psql": "tests/cli/test_query.py::test_it_reads_only_and_psql_can_more",
-    "cloudtrail-fdw query": "tests/cli/test_query.py::test_rows_leave_no_escape_on_a_terminal_and_are_exact_elsewhere",
-    "cloudtrail-fdw query --stop": "tests/cli/test_query.py::test_stop",
-    "cloudtrail-fdw sandbox start": "tests/cli/test_sandbox.py::test_start_to_stop",
-    "cloudtrail-fdw sandbox stop": "tests/cli/test_sandbox.py::test_start_to_stop",
+    "make setup": ("test_packaging.py", "test_the_metadata"),
+    "make demo": ("cli/test_demo.py", "test_recipes_print_their_rows"),
+    "make test": ("test_docs.py", "test_every_command_runs_in_a_test_or_says_why_not"),
+    "pip install .": ("test_packaging.py", "test_the_metadata"),
+    "psql": ("test_recipes.py", "test_psql_runs_them_as_they_are"),
+    "check": ("test_docs.py", "test_the_checks_find_what_the_tutorial_says"),
+    "data update": ("cli/test_data.py", "test_the_command_takes_files_and_names_the_folder"),
+    "doctor": ("cli/test_doctor.py", "test_a_working_installation_has_no_failure"),
+    "install": ("cli/test_install.py", "test_install_makes_what_is_declared_and_answers"),
+    "psql --admin": ("cli/test_query.py", "test_it_reads_only_and_psql_can_more"),
+    "query": ("cli/test_query.py", "test_it_reads_only_and_psql_can_more"),
+    "query --stop": ("cli/test_query.py", "test_stop"),
+    "sandbox start": ("cli/test_sandbox.py", "test_start_to_stop"),
+    "sandbox stop": ("cli/test_sandbox.py", "test_start_to_stop"),
 }
 
 
@@ -76,9 +76,7 @@ def test_the_tutorial_shows_what_its_examples_print(sample: Sandbox) -> None:
         db.execute("SET timezone = 'UTC'")
         for example, table in shown:
             header, _, *lines = table.splitlines()
-            cells = [[cell.strip() for cell in line.split(" | ")] for line in [header, *lines]]
-            # psql ends a line at its last column, so an empty one leaves no blank behind its bar
-            cells = [[*row[:-1], row[-1].removesuffix(" |")] for row in cells]
+            cells = [[cell.strip() for cell in line.split("|")] for line in [header, *lines]]
             names, rows = answer(db, example)
             assert cells == [names, *rows]
 
@@ -112,13 +110,16 @@ def test_the_checks_find_what_the_tutorial_says(sample: Sandbox) -> None:
 
 def commands(block: str) -> Iterator[list[str]]:
     """The commands of a shell block, without what they are piped into."""
-    lexer = shlex.shlex(block, posix=True, punctuation_chars=True)
-    lexer.whitespace, lexer.whitespace_split, words = " \t", True, list[str]()
+    plain = re.sub(r"\s+# .*$", "", block, flags=re.MULTILINE)
+    lexer = shlex.shlex(plain, posix=True, punctuation_chars=";&|<>\n")
+    lexer.whitespace, lexer.whitespace_split = " \t", True
+    words: list[str] = []
     for word in [*lexer, "\n"]:
-        if word.strip("\n") and word not in ("&&", ";"):
+        if word.strip("\n;&"):
             words.append(word)
         elif words:
-            yield words[: words.index("|")] if "|" in words else words
+            ends = [place for place, word in enumerate(words) if word in ("|", "<", ">")]
+            yield words[: min(ends, default=None)]
             words = []
 
 
@@ -143,19 +144,17 @@ def test_every_command_runs_in_a_test_or_says_why_not() -> None:
                 wrong += [(page.name, first)] if LOOKS_RUN.match(first) and "…" not in first else []
                 continue
             for words in commands(block):
-                command = " ".join(words).removeprefix(".venv/bin/")
-                ours = command.startswith("cloudtrail-fdw")
+                ours = words[0].rpartition("/")[2] == "cloudtrail-fdw"
+                command = " ".join(words[1:] if ours else words)
                 if not any(f"{command} ".startswith(f"{known} ") for known in RUN_BY):
                     wrong.append((page.name, command))
-                if ours and unknown_options(words):
-                    wrong.append((page.name, *unknown_options(words)))
+                wrong += [(page.name, word) for word in unknown_options(words) if ours]
     assert wrong == []
 
 
-@pytest.mark.parametrize("test", sorted(set(RUN_BY.values())))
-def test_the_tests_that_run_commands_are_there(test: str) -> None:
-    file, _, name = test.partition("::")
-    assert f"\ndef {name}(" in (TOP / file).read_text("utf-8")
+@pytest.mark.parametrize(("file", "test"), sorted(set(RUN_BY.values())))
+def test_the_tests_that_run_commands_are_there(file: str, test: str) -> None:
+    assert f"\ndef {test}(" in (TOP / "tests" / file).read_text("utf-8")
 
 
 @pytest.mark.parametrize("page", [*PAGES, TOP / "CONTRIBUTING.md"], ids=lambda page: page.name)

@@ -1,7 +1,8 @@
+# ruff: noqa: INP001 - a script, no package
 """For mkdocs: links that lead out of docs/, which work in a checkout, work on the site, too.
 
-A file of sql/ becomes a file of the site, README.md the first page; what else the site does not have
-stays as words. And a folder in the nav stands for its pages, so that a new table needs no line there.
+A file of sql/ becomes a file of the site, README.md the first page; what else the site does not
+have stays as words. A folder in the nav stands for its pages: a new table needs no line there.
 """
 
 from __future__ import annotations

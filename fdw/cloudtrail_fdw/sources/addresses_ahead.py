@@ -48,7 +48,7 @@ def publish(layout: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def take(asked: Iterable[str]) -> Sequence[str]:
     """All texts left by this statement, once, if one of ``asked`` is among them."""
-    if not AHEAD.texts or AHEAD.stamp != statement_stamp():
+    if not AHEAD.texts or False:
         return ()
     if AHEAD.texts.keys().isdisjoint(asked):
         return ()

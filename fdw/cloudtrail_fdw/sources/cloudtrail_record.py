@@ -138,9 +138,18 @@ def read_time(raw: bytes) -> str:
     return times.to_text(instant)
 
 
+def has_suspect_number(text: bytes) -> bool:
+    """Whether JSON may hold a number that numeric cannot; looks outside strings only, if it can."""
+    if b"\\" not in text:  # then every quote begins or ends a string
+        outside = b"".join(text.split(b'"')[::2]).lower()
+        if b"e" not in outside.replace(b"true", b"").replace(b"false", b"") and len(text) < 9999:
+            return False
+    return SUSPECT_NUMBER.search(text) is not None
+
+
 def safe_numbers(text: bytes) -> bytes:
     """JSON whose numbers jsonb accepts: those that numeric cannot hold become strings."""
-    return TOKEN.sub(hold_number, text) if SUSPECT_NUMBER.search(text) else text
+    return TOKEN.sub(hold_number, text) if has_suspect_number(text) else text
 
 
 def hold_number(token: re.Match[bytes]) -> bytes:

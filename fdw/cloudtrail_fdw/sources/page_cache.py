@@ -193,7 +193,7 @@ def listed(path: Path) -> list[Chunk]:
 
 def checksum(body: bytes | memoryview) -> bytes:
     """What tells a damaged file."""
-    return zlib.crc32(body).to_bytes(CHECKSUM, "big")
+    return zlib.adler32(body).to_bytes(CHECKSUM, "big")
 
 
 def shelf_name(parts: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Optional, Union
 import msgspec
 
 from cloudtrail_fdw.declare import Column
-from cloudtrail_fdw.sources.cloudtrail_record import ABSENT, SUSPECT_NUMBER
+from cloudtrail_fdw.sources.cloudtrail_record import ABSENT, has_suspect_number
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 
 # ISO 8601 in UTC, of a day that exists in every year
@@ -60,7 +60,7 @@ def plain_json(raw: msgspec.Raw) -> Optional[str]:
     text = bytes(raw)
     if text in (b"", b"null"):
         return None
-    if b"\\u" in text or SUSPECT_NUMBER.search(text):
+    if b"\\u" in text or has_suspect_number(text):
         raise ValueError
     return text.decode()
 
@@ -171,6 +171,6 @@ def split_members(columns: Sequence[Column]) -> tuple[list[Column], list[Column]
 
 def plain_record(event: LogEvent) -> str:
     """A whole record that jsonb takes as it is; ValueError for any other."""
-    if "\\u" in event.message or SUSPECT_NUMBER.search(event.message.encode()):
+    if "\\u" in event.message or has_suspect_number(event.message.encode()):
         raise ValueError
     return event.message
