@@ -23,7 +23,7 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m cloudtrail_fdw.render --check
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses 4
 
 bench: .venv/installed-dev
 	$(BIN)/python bench/run.py $(if $(QUICK),--quick) $(BENCH)

@@ -168,9 +168,7 @@ def read_qual(qual: Qual, column: Column, date_style: str) -> Optional[Predicate
         return read_text(qual)
     if column.type == "bigint" and column.push is Push.VALUE:
         return read_number(qual)
-    if column.type == "cidr":
-        return read_container(qual)
-    return read_network(qual) if column.type == "inet" else None
+    return read_network(qual, column) if column.type in ("inet", "cidr") else None
 
 
 def read_time(qual: Qual, date_style: str) -> Optional[Predicate]:
@@ -186,21 +184,15 @@ def read_time(qual: Qual, date_style: str) -> Optional[Predicate]:
     return Between(low=low) if qual.operator.startswith(">") else Between(high=high)
 
 
-def read_network(qual: Qual) -> Optional[Predicate]:
-    """``=``, ``<<=`` and ``<<`` with an IPv4 address or network (manual, section 9.12)."""
-    if qual.operator not in ("=", "<<=", "<<") or not isinstance(qual.value, str):
+def read_network(qual: Qual, column: Column) -> Optional[Predicate]:
+    """An inet in, or a cidr around, an address or network, or equal (manual, section 9.12)."""
+    inside = column.type == "inet"
+    operators = ("=", "<<=", "<<") if inside else ("=", ">>=", ">>")
+    if qual.operator not in operators or not isinstance(qual.value, str):
         return None
     try:
-        return Within(str(ipaddress.IPv4Network(qual.value, strict=False)))
-    except ValueError:
-        return None
-
-
-def read_container(qual: Qual) -> Optional[Predicate]:
-    """``=``, ``>>=`` and ``>>`` with an address or network (manual, section 9.12)."""
-    if qual.operator not in ("=", ">>=", ">>") or not isinstance(qual.value, str):
-        return None
-    try:
+        if inside:
+            return Within(str(ipaddress.IPv4Network(qual.value, strict=False)))
         return Contains(str(ipaddress.ip_network(qual.value, strict=False)))
     except ValueError:
         return None

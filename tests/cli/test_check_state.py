@@ -72,6 +72,8 @@ def test_runs_follow_each_other_without_gap_or_overlap(
 
 def test_the_window_reaches_aws(sample: Sandbox, dsn: str, tmp_path: Path) -> None:
     write_check(tmp_path, "count", COUNT)
+    with sample.connect() as db:
+        db.execute("SELECT cloudtrail_fdw_cache_clear()")
     sample.reset()
     check(tmp_path, "--dsn", dsn, "--since", "2026-11-20T12:00Z", "--parallel", "1")
     with urllib.request.urlopen(sample.state["aws_endpoint"] + "/_sandbox/requests") as answer:

@@ -19,7 +19,7 @@ from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings, read_settings
 from cloudtrail_fdw.sandbox.dns_server import Zone, serving
-from cloudtrail_fdw.sources import reverse_dns
+from cloudtrail_fdw.sources import addresses_ahead, dns_channel, reverse_dns
 from cloudtrail_fdw.sources.reverse_dns import Answer, resolve
 
 HOSTILE = 'a\nb\x00"<script>. ${x}\x1b[31m\xff.example'
@@ -141,6 +141,71 @@ def test_many_addresses_are_asked_at_once(zone: Zone, settings: Settings):
     answers = resolve(texts, settings)
     assert time.monotonic() - started < 0.59  # one after the other: 6 s
     assert {"found"} == {answer.status for answer in answers.values()}
+
+
+def test_silent_addresses_take_no_place_from_others(
+    zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dns_channel, "IN_FLIGHT", 10)
+    silent = [f"8.8.8.{number}" for number in range(20)]
+    others = [f"9.9.9.{number}" for number in range(40)]
+    zone.change({"silent": silent})
+    patient = read_settings({"dns_servers": settings.dns_servers, "dns_timeout": "1 s"})
+    answers = resolve([*silent, *others], patient)
+    assert {answers[text].status for text in silent} == {"timeout"}
+    assert {answers[text].status for text in others} == {"none"}
+
+
+def test_patience_is_one_for_many_calls(zone: Zone, settings: Settings):
+    cares = dns_channel.channel(settings.dns_servers, settings.dns_timeout)
+    zone.change({"silent": ["8.8.8.8", "8.8.4.4"]})
+
+    def ask(name: str, patience: dns_channel.Patience) -> tuple[str, float]:
+        question = dns_channel.Question(f"{name}.in-addr.arpa", "PTR")
+        started = time.monotonic()
+        status = cares.ask([question], patience)[question].status
+        return status, time.monotonic() - started
+
+    patience = dns_channel.Patience(0.6)
+    assert ask("8.8.8.8", patience)[1] > 0.4
+    assert ask("4.4.8.8", patience)[1] < 0.3  # the rest, whatever c-ares' own timeouts left of it
+    status, seconds = ask("4.4.8.8", patience)  # nothing was ever heard, so nothing is asked
+    assert (status, seconds < 0.1) == ("unasked", True)
+
+    patience = dns_channel.Patience(0.6)
+    assert ask("9.9.9.9", patience)[0] == "none"
+    spent = [ask("8.8.8.8", patience)[1] for _ in range(2)]
+    assert spent[0] > 0.4
+    assert ask("9.9.9.9", patience)[0] == "none"  # what answers is still waited for
+    spent = [ask("8.8.8.8", patience)[1] for _ in range(8)]
+    assert sum(spent) < 1
+    assert spent[-1] < 0.05
+
+
+def test_what_was_never_asked_is_a_timeout_for_this_query_alone(
+    zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(addresses_ahead, "STAMP", lambda: 7)
+    monkeypatch.setattr(reverse_dns, "PATIENCES", {})
+    zone.change({"silent": ["8.8.8.8"]})
+    assert resolve(["8.8.8.8"], settings)["8.8.8.8"].status == "timeout"
+    zone_before = dict(zone.queries)
+    first = [resolve([text], settings)[text].status for text in ("8.8.8.8", "9.9.9.9", "9.9.9.9")]
+    monkeypatch.setattr(addresses_ahead, "STAMP", lambda: 8)
+    later = [resolve([text], settings)[text].status for text in ("8.8.8.8", "9.9.9.9")]
+    assert later == ["timeout", "none"]
+    assert first[0] == "timeout"
+    assert sum(zone.queries.values()) <= sum(zone_before.values()) + 2
+
+
+def test_answers_are_good_for_the_whole_query(
+    zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reverse_dns, "KEEP_NONE", 0.0)
+    for stamp, queries in ((7, 1), (7, 1), (8, 2)):
+        monkeypatch.setattr(addresses_ahead, "STAMP", lambda stamp=stamp: stamp)
+        assert resolve(["9.9.9.9"], settings)["9.9.9.9"].status == "none"
+        assert zone.queries == {"PTR": queries}
 
 
 def test_a_cancel_ends_the_wait_and_leaves_nothing_behind(zone: Zone, settings: Settings):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +208,34 @@ def test_a_broken_file_is_an_error_twice(settings: Settings):
     for _ in range(2):
         with pytest.raises(FdwError, match="cannot read"):
             ask(settings, "8.8.8.8")
+
+
+def random_text(source: random.Random) -> str:
+    """Something like an address, a network, a name, or nothing of the kind, of 10 kB at most."""
+    octets = ".".join(str(source.randrange(280)) for _ in range(4))
+    words = ":".join(f"{source.randrange(1 << 16):x}" for _ in range(source.choice([8, 8, 3])))
+    noise = "".join(source.choices("0123456789abcdef:.%/ \x00\u0663\U0001f600", k=30))
+    return source.choice([
+        octets, words, noise, f"::ffff:{octets}", f"2002:{words}", f"{octets}/{len(noise) % 40}",
+        f"{words}%eth0", f"{noise}.amazonaws.com", noise * 333,
+    ])  # fmt: skip
+
+
+def test_random_values_give_one_row_each_and_leave_nothing_behind(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ip_enrichment, "CACHED", 200)
+    source = random.Random(11)  # noqa: S311 - the same ones each time
+    sizes = []
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            for _ in range(1500):
+                text = random_text(source)
+                found = ask(settings, text)
+                assert [row[0] for row in found] == [text]
+                assert len(found[0]) == len(ALL)
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert sizes[2] - sizes[1] < 100_000  # a row takes a few hundred bytes

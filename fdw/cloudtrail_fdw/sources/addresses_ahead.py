@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from cloudtrail_fdw.sources.remote_query import STAMP
 
@@ -40,15 +41,14 @@ def publish(layout: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     if AHEAD.stamp != stamp:
         AHEAD.stamp, AHEAD.texts = stamp, {}
     if len(AHEAD.texts) < MOST:
-        place = layout.index(COLUMN)
-        AHEAD.texts.update(
-            dict.fromkeys(text for row in rows if isinstance(text := row[place], str))
-        )
+        texts = dict.fromkeys(map(itemgetter(layout.index(COLUMN)), rows))
+        texts.pop(None, None)
+        AHEAD.texts.update(texts)
 
 
 def take(asked: Iterable[str]) -> Sequence[str]:
     """All texts left by this statement, once, if one of ``asked`` is among them."""
-    if not AHEAD.texts or False:
+    if not AHEAD.texts or AHEAD.stamp != statement_stamp():
         return ()
     if AHEAD.texts.keys().isdisjoint(asked):
         return ()

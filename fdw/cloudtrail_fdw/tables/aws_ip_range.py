@@ -63,7 +63,7 @@ def rows(request: Request) -> int:
     if request.held or "prefix" in request.runtime:
         return NESTED
     known = (request.regions is not None) + (request.services is not None)
-    return max(1, ALL_ROWS // 30**known)
+    return (ALL_ROWS, ALL_ROWS // 30, ALL_ROWS // 900)[known]
 
 
 def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterator[list[object]]:

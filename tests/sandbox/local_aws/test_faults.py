@@ -44,7 +44,8 @@ BROKEN: dict[str, tuple[type[Exception], ...]] = {
 }
 OTHERS = {"empty-pages", "repeated-token", "expired-next-token", "duplicate-events",
           "throttle-some", "slow-body", "short-body", "truncated-json", "html-body",
-          "die-after-pages", "no-trail", "trail-without-group", "malformed-record"}  # fmt: skip
+          "die-after-pages", "no-trail", "trail-without-group", "malformed-record",
+          "oldest-first-only"}  # fmt: skip
 
 
 def test_every_fault_is_tested() -> None:
@@ -169,3 +170,16 @@ def test_the_process_dies_after_a_page(start: Start, records: Callable[..., str]
     assert sandbox.process.wait(timeout=5) == 70
     with pytest.raises(BotoCoreError):
         logs.filter_log_events(logGroupName="trail", nextToken=page["nextToken"])
+
+
+def test_newest_first_can_be_refused(start: Start) -> None:
+    sandbox = start(["x"])
+    sandbox.fault("oldest-first-only")
+    logs = sandbox.client("logs")
+    asked = {"logGroupName": "trail", "startTime": 1_704_067_200_000}
+    assert len(logs.filter_log_events(**asked)["events"]) == 1
+    assert code(logs.filter_log_events, **asked, startFromHead=False) == (
+        "InvalidParameterException"
+    )
+    sandbox.fault("oldest-first-only", on=False)
+    assert len(logs.filter_log_events(**asked, startFromHead=False)["events"]) == 1
