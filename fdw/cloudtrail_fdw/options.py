@@ -98,7 +98,7 @@ OPTIONS = (
     ),
     Option(
         "dns_timeout", "interval", SERVER,
-        "How long one lookup of reverse DNS may take.", "2 s", guc=True,
+        "How long a query waits in all for silent name servers.", "2 s", guc=True,
     ),
     Option(
         "network_enrichment", "boolean", SERVER,

@@ -24,11 +24,11 @@ REFUSED = (msgspec.MsgspecError, ValueError, KeyError, RecursionError)
 
 
 def lines(path: Path) -> Iterator[str]:
-    """The records of a file."""
-    if path.suffix == ".gz":
-        yield from gzip.decompress(path.read_bytes()).decode().splitlines()
-    elif path.exists():
-        yield from path.read_text("utf-8").splitlines()
+    """The records of a file; none of one that is not ours to commit and not there."""
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    yield from (gzip.decompress(data) if path.suffix == ".gz" else data).decode().splitlines()
 
 
 HARD = [
