@@ -10,6 +10,8 @@ from typing import Optional
 from cloudtrail_fdw.sources.aws import PAGE_BYTES
 from cloudtrail_fdw.sources.cache_directory import read_json, write_json
 from cloudtrail_fdw.sources.cloudwatch_logs import PAGE_EVENTS
+from cloudtrail_fdw.sources.fetch_lock import SUFFIX as LOCK
+from cloudtrail_fdw.sources.fetch_lock import in_the_way
 from cloudtrail_fdw.sources.page_cache import LABEL, Chunk, Shelf, listed, shelf_name
 from cloudtrail_fdw.sources.pieces import turned
 
@@ -63,6 +65,15 @@ class Shelves:
             if sum(shares):
                 costs.append(sum(shares))
         return sum(costs), sum(costs) / len(costs) if costs else 1.0
+
+    def others_read(self, clauses: Sequence[str], low: int, high: int, window: int) -> bool:
+        """Whether another backend is reading in [low, high) (ms) by other clauses, or by none."""
+        return any(
+            in_the_way(path, low, high, window)
+            for held, shelf in self.all()
+            if held != frozenset(clauses)
+            for path in shelf.path.glob(f"*{LOCK}")
+        )
 
     def density(self, low: int, high: int) -> Optional[float]:
         """Calls a millisecond costs without clauses, near [low, high); None when unknown."""

@@ -30,7 +30,8 @@ NEWEST_FIRST_SINCE = 1_704_067_200_000  # 2024-01-01, API_FilterLogEvents on sta
 LONGEST_STEP_PAGES = 4  # where the service reads oldest first only, and newest first is wanted
 WAIT = 0.05  # seconds between two looks at another backend's fetch
 TRIM_EVERY = 64  # pieces
-NARROW_SHARE = 0.2  # of a whole window's calls may go into patterns before all of it is read
+WORTH_SHARING = 200  # calls for a whole window that several patterns are asked of at once
+NARROW_SHARE = 0.1  # of a whole window's calls may go into patterns before all of it is read
 
 Pages = Iterator[tuple[list[LogEvent], bool]]
 
@@ -178,8 +179,14 @@ class WindowScan:
         clauses = self.ask.clauses
         if not clauses or self.settings.cache == "wide":
             return ()
-        spent, narrow = self.shelves.spent(low, high) if self.shelves else (0.0, 1.0)
-        return () if spent + narrow > NARROW_SHARE * self.calls(low, high) else clauses
+        if self.shelves is None:
+            return clauses
+        spent, narrow = self.shelves.spent(low, high)
+        everything = self.calls(low, high)
+        if spent + narrow > NARROW_SHARE * everything:
+            return ()
+        together = self.shelves.others_read(clauses, low, high, self.window)
+        return () if together and everything <= WORTH_SHARING else clauses
 
     def calls(self, low: int, high: int) -> float:
         """About how many calls [low, high) takes without clauses."""
