@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import pytest
 
@@ -15,6 +16,7 @@ from cloudtrail_fdw.bounds import (
     NotNull,
     Predicate,
     Prefix,
+    Within,
     like_prefix,
     read_quals,
 )
@@ -28,6 +30,7 @@ COLUMNS = {
     "n": Column("n", "bigint", "A number that a query may give.", push=Push.VALUE),
     "m": Column("m", "bigint", "A number."),
     "c": Column("c", "cidr", "A network."),
+    "i": Column("i", "inet", "An address."),
 }
 ANY, ALL = True, False
 
@@ -65,7 +68,17 @@ def read(*quals: Qual, explain: bool = False) -> Bounds:
         (Qual("c", ">>", "1.2.3.4/24"), Contains("1.2.3.0/24")),
         (Qual("c", "=", "2600:1f18::/33"), Contains("2600:1f18::/33")),
         (Qual("c", ">>=", "::ffff:1.2.3.4"), Contains("::ffff:102:304/128")),
+        (Qual("i", "=", "1.2.3.4"), Within("1.2.3.4/32")),
+        (Qual("i", "<<=", "10.1.2.3/8"), Within("10.0.0.0/8")),
+        (Qual("i", "<<", "10.0.0.0/8"), Within("10.0.0.0/8")),
+        (Qual("s", "~~", "exact"), Prefix("exact")),
+        (Qual("s", ("=", ANY), []), In(())),
+        (Qual("b", "IS", "t"), Is(value=True)),
+        (Qual("b", "=", False), Is(value=False)),
+        (Qual("b", "=", True), Is(value=True)),
+        (Qual("b", "<>", "f"), Is(value=True)),
         (Qual("n", "=", "-365"), In(("-365",))),  # a bigint
+        (Qual("n", "=", "9223372036854775807"), In(("9223372036854775807",))),
         (Qual("n", ("=", ANY), [30, None, "365", 30]), In(("30", "365"))),
     ],
 )
@@ -96,6 +109,22 @@ def test_proven_quals_become_predicates(qual: Qual, predicate: Predicate) -> Non
         Qual("m", "=", 365),
         Qual("n", "=", True),
         Qual("c", "<<=", "1.2.3.4"),
+        Qual("c", "<<", "1.2.3.4"),
+        Qual("i", ">>=", "1.2.3.4"),
+        Qual("i", ">>", "1.2.3.4"),
+        Qual("i", "<>", "1.2.3.4"),
+        Qual("i", "=", "::1"),  # no IPv4
+        Qual("i", "<<=", "?"),
+        Qual("i", "=", None),
+        Qual("i", "=", 16909060),
+        Qual("i", ("=", ANY), ["1.2.3.4"]),
+        Qual("b", "=", "maybe"),
+        Qual("b", ">", "t"),
+        Qual("s", ">", None),
+        Qual("s", ("=", ANY), 5),
+        Qual("t", "=", None),
+        Qual("t", ">", "no time"),
+        Qual("n", "=", "12345678901234567890"),  # no bigint
         Qual("c", "<>", "1.2.3.4"),
         Qual("c", "&&", "1.2.3.0/24"),
         Qual("c", (">>=", ANY), ["1.2.3.4"]),
@@ -132,11 +161,37 @@ def test_the_tightest_of_several_time_bounds_counts() -> None:
     assert bounds.between("s") == Between(None, None)
 
 
+def test_a_time_bound_has_the_sides_that_its_operator_has() -> None:
+    noon, text = 1_795_262_400_000_000, "2026-11-21 12:00:00+00"
+    sides = {"=": (noon, noon), "<": (None, noon), "<=": (None, noon), ">": (noon, None),
+             ">=": (noon, None)}  # fmt: skip
+    for operator, (low, high) in sides.items():
+        assert read(Qual("t", operator, text)).of("t") == (Between(low, high),)
+
+
+def test_predicates_come_in_the_order_of_the_columns() -> None:
+    bounds = read(Qual("n", "=", 1), Qual("b", "=", "t"), Qual("s", "<>", "a"), Qual("s", "=", "b"))
+    assert list(bounds.predicates) == ["s", "b", "n"]
+    assert bounds.of("s") == (NotIn(("a",)), In(("b",)))
+    assert (bounds.runtime, bounds.order, bounds.unread) == ((), None, frozenset())
+    for fewer in (read(Qual("s", ">", "a")), read(Qual("s", ">", "a"), Qual("b", "=", "t"),
+                                                  Qual("n", "=", 1))):  # fmt: skip
+        assert (fewer.order, fewer.unread) == (None, {"s"})
+
+
+def test_a_column_without_a_predicate_has_none() -> None:
+    bounds = read(Qual("no_such_column", "=", "a"), Qual("b", "=", "t"), Qual("s", ">", "a"))
+    assert bounds.predicates == {"b": (Is(value=True),)}
+    assert bounds.of("s") == ()
+
+
 def test_lists_on_one_column_intersect() -> None:
     bounds = read(Qual("s", ("=", ANY), ["a", "b"]), Qual("s", ("=", ANY), ["b", "c"]))
     assert bounds.values("s") == ("b",)
     assert read(Qual("s", "=", "a"), Qual("s", "=", "b")).values("s") == ()
     assert read().values("s") is None
+    assert read(Qual("s", "=", "a"), Qual("s", "<>", "b")).values("s") == ("a",)
+    assert Bounds({"t": (NotNull(), Between(1, 2))}).between("t") == Between(1, 2)
 
 
 def test_explain_names_the_columns_bound_at_run_time() -> None:
@@ -148,6 +203,27 @@ def test_explain_names_the_columns_bound_at_run_time() -> None:
     )
     assert bounds.runtime == ("t", "s")
     assert bounds.predicates == {"b": (Is(value=True),)}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "known"),
+    [
+        ("t", "2000-01-01 01:00:00+01", False),
+        ("t", "1999-12-31 19:00:00-05", False),
+        ("t", "2010-01-02 00:00:00+00", True),
+        ("t", "2026-11-21 12:00:00+00", True),
+        ("t", date(2026, 11, 21), True),
+        ("s", "?", False),
+        ("s", "2000-01-01 00:00:00+00", True),
+        ("i", "?", False),
+        ("c", "1.2.3.4", True),
+    ],
+)
+def test_a_stand_in_of_explain_is_no_value(column: str, value: object, known: bool) -> None:
+    bounds = read(Qual(column, "=", value), explain=True)
+    assert bounds.runtime == (() if known else (column,))
+    assert list(bounds.predicates) == ([column] if known else [])
+    assert bounds.unread == frozenset()
 
 
 @pytest.mark.parametrize(

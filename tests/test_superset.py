@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -15,7 +16,7 @@ from cloudtrail_fdw.sandbox.local_aws.pattern import Reading, compile_pattern
 from cloudtrail_fdw.sources.cloudtrail_record import read_record
 from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
 from cloudtrail_fdw.tables.cloudtrail_event import TABLE
-from cloudtrail_fdw.tables.event_rows import RECORD
+from cloudtrail_fdw.tables.event_rows import RECORD, source
 
 TEXTS = ("event_name", "error_code", "username", "session_issuer_arn", "source_ip_address")
 FLAGS = ("read_only", "mfa_authenticated", "session_credential_from_console")
@@ -115,3 +116,54 @@ def test_no_wanted_event_is_filtered_out(quals: list[Qual], message: str, readin
         raise AssertionError("a contradiction kept a row")
     pattern = join_clauses("", build_clauses(TABLE.column, bounds, ""))
     assert not pattern or compile_pattern(pattern, reading)(message), pattern
+
+
+def reach(address: str) -> st.SearchStrategy[str]:
+    """Texts near an address: zeros before octets, blanks around it, an octet changed."""
+    zeros = st.lists(st.sampled_from(["", "", "", "0", "00"]), min_size=4, max_size=4)
+    blanks = st.sampled_from(["", "", " ", "  ", "\t", "\n"])
+    octets = st.tuples(*(st.just(octet) | st.just(str(255 - int(octet)))
+                         for octet in address.split(".")))  # fmt: skip
+    return st.builds(
+        lambda before, zero, parts, after: (
+            before + ".".join(z + part for z, part in zip(zero, parts)) + after
+        ),
+        blanks, zeros, octets, blanks,
+    )  # fmt: skip
+
+
+ADDRESSES = st.ip_addresses(v=4).map(str)
+NETWORKS = ADDRESSES.flatmap(
+    lambda address: st.tuples(
+        st.integers(0, 32).map(lambda length: f"{address}/{length}"), reach(address)
+    )
+)
+
+
+@given(NETWORKS, st.sampled_from(["<<=", "<<", "="]), READINGS)
+def test_no_address_of_a_network_is_filtered_out(
+    case: tuple[str, str], operator: str, reading: Reading
+) -> None:
+    network, text = case
+    qual = Qual("source_ip", operator, network, bool)
+    bounds = read_quals([qual], TABLE.column, "ISO, MDY", explain=False)
+    pattern = join_clauses("", build_clauses(TABLE.column, bounds, ""))
+    assert bool(pattern) == (int(network.partition("/")[2]) >= 8)
+    address, _ = source(text)
+    held = ipaddress.ip_network(network, strict=False)
+    if not pattern or address is None or ipaddress.ip_address(address) not in held:
+        return
+    message = json.dumps({"sourceIPAddress": text})
+    assert compile_pattern(pattern, reading)(message), (pattern, text)
+
+
+@given(ADDRESSES, st.integers(8, 32))
+def test_a_plain_address_outside_of_the_octets_is_filtered_out(address: str, length: int) -> None:
+    first, rest = address.split(".", 1)
+    other = f"{(int(first) + 1) % 255 + 1}.{rest}"
+    bounds = read_quals([Qual("source_ip", "<<=", f"{address}/{length}", bool)], TABLE.column,
+                        "ISO, MDY", explain=False)  # fmt: skip
+    selects = compile_pattern(join_clauses("", build_clauses(TABLE.column, bounds, "")))
+    plain = not any(octet.startswith("0") for octet in other.split("."))
+    assert selects(json.dumps({"sourceIPAddress": other})) == (not plain)
+    assert selects(json.dumps({"sourceIPAddress": address}))

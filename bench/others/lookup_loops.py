@@ -60,14 +60,12 @@ GEO = Place._fields
 
 
 def ours(columns):
-    """As a nested loop asks: one scan an address; nothing remembered."""
+    """As a nested loop asks: one address at a time; nothing remembered."""
 
     def work(sample):
         ip_enrichment.KNOWN.clear()
         for text in sample:
-            request = ip_enrichment.Request((text,), True, False)
-            for _ in ip_enrichment.TABLE.scan(request, settings, columns):
-                pass
+            ip_enrichment.look_up(text, settings, columns)
 
     return work
 

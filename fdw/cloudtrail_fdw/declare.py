@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
     from cloudtrail_fdw.bounds import Bounds
@@ -101,7 +101,8 @@ class Table:
     columns the query names, a hint only. ``scan(request, settings, layout)`` yields one
     sequence a row with a value for every name of ``layout``, in that order, and None for an
     empty name. ``rows(request)`` estimates how many. ``key`` names the column that a query must
-    give, ``orders`` the orders in which rows can be made.
+    give, ``orders`` the orders in which rows can be made. ``look_up(value, settings, layout)``
+    is the only row for a value of the key without a plan, or None where that takes a scan.
     ``for_readers`` says whether the role for analysts may read it.
     """
 
@@ -114,6 +115,7 @@ class Table:
     width: int
     key: str = ""
     orders: tuple[Order, ...] = ()
+    look_up: Optional[Callable[[str, Settings, tuple[str, ...]], Optional[Sequence[object]]]] = None
     for_readers: bool = True
     column: dict[str, Column] = field(init=False, repr=False, compare=False)
 

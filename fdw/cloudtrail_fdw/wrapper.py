@@ -120,8 +120,25 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
 
     def execute(
         self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object = None, **_: object
-    ) -> Iterator[Sequence[object]]:
+    ) -> Iterable[Sequence[object]]:
         """The rows, each with a value for every column of the foreign table."""
+        row = guarded(self.look_up, quals, columns)
+        return self.scan(quals, columns, sortkeys) if row is None else (row,)
+
+    def look_up(self, quals: Sequence[Qual], columns: Iterable[str]) -> Optional[Sequence[object]]:
+        """The row for one key, as a join asks thousands of times, if there is a short way to it."""
+        find = self.table.look_up
+        if find is None or len(quals) != 1 or not self.handler.active:
+            return None
+        key, value = quals[0], quals[0].value
+        if key.operator != "=" or key.field_name != self.table.key or not isinstance(value, str):
+            return None
+        return find(value, self.current_settings(False), self.filled(columns))
+
+    def scan(
+        self, quals: Iterable[Qual], columns: Iterable[str], sortkeys: object
+    ) -> Iterator[Sequence[object]]:
+        """The rows of what the table plans."""
         try:
             request, settings = self.request(quals, columns, False, sortkeys)
             yield from self.table.scan(request, settings, self.filled(columns))

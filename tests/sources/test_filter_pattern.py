@@ -2,10 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, NotIn, NotNull, Predicate, Prefix
+from cloudtrail_fdw.bounds import (
+    Bounds,
+    Contains,
+    In,
+    Is,
+    IsNull,
+    NotIn,
+    NotNull,
+    Predicate,
+    Prefix,
+    Within,
+)
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.sandbox.local_aws.pattern import compile_pattern
-from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
+from cloudtrail_fdw.sources.filter_pattern import LONGEST, build_clauses, join_clauses
 from cloudtrail_fdw.tables.cloudtrail_event import TABLE
 
 
@@ -14,6 +25,11 @@ def pattern(own: str = "", **predicates: Predicate) -> str:
     built = join_clauses(own, build_clauses(TABLE.column, bounds, own))
     compile_pattern(built)  # AWS's grammar accepts it
     return built
+
+
+def within(beginning: str) -> str:
+    texts = (beginning, "0*", "*.0*", "* *")
+    return "{ (" + " || ".join(f'$.sourceIPAddress = "{text}"' for text in texts) + ") }"
 
 
 @pytest.mark.parametrize(
@@ -47,6 +63,31 @@ def pattern(own: str = "", **predicates: Predicate) -> str:
         ({"user_agent": In(("curl/8",))}, '{ $.userAgent = "curl/8" }'),
         ({"user_agent": NotIn(("curl/8",))}, ""),  # an array's text differs too
         ({"user_agent": NotNull()}, ""),
+        ({"user_agent": Prefix("curl")}, ""),
+        ({"user_agent": IsNull(), "event_name": In(("A",))}, '{ $.eventName = "A" }'),
+        ({"read_only": NotNull()}, ""),
+        ({"event_name": Prefix("a*")}, '{ $.eventName = "a*" }'),
+        ({"event_name": Prefix('a"*')}, '{ $.eventName = "a*" }'),
+        (
+            {"event_name": In(("falsehood", "x[", "not true"))},
+            '{ ($.eventName = "falsehood" || $.eventName = "x*" || $.eventName = "not true") }',
+        ),
+        ({"event_name": In(("false",))}, ""),
+        ({"event_name": In(('{"a": 1}',))}, ""),
+        ({"event_name": NotIn(("",))}, '{ $.eventName = "*" }'),
+        ({"event_name": NotIn(("", "A"))}, '{ $.eventName != "A" }'),
+        ({"source_ip": Within("10.0.0.0/7")}, ""),
+        ({"source_ip": Within("0.0.0.0/0")}, ""),
+        ({"source_ip": Within("10.0.0.0/8")}, within("10.*")),
+        ({"source_ip": Within("10.0.0.0/15")}, within("10.*")),
+        ({"source_ip": Within("10.1.0.0/16")}, within("10.1.*")),
+        ({"source_ip": Within("10.1.2.0/24")}, within("10.1.2.*")),
+        ({"source_ip": Within("10.1.2.2/31")}, within("10.1.2.*")),
+        ({"source_ip": Within("10.1.2.3/32")}, within("10.1.2.3")),
+        ({"source_ip": Contains("10.1.2.3/32")}, ""),
+        ({"source_ip": IsNull(), "event_name": In(("A",))}, '{ $.eventName = "A" }'),
+        ({"message": Prefix("a")}, ""),
+        ({"message": In(("a",)), "source_address_class": In(("public",))}, ""),
     ],
 )
 def test_predicates_as_clauses(predicates: dict[str, Predicate], expected: str) -> None:
@@ -66,9 +107,44 @@ def test_a_users_plain_text_pattern_is_sent_alone() -> None:
     assert pattern('"AccessDenied" -Describe', event_name=In(("A",))) == '"AccessDenied" -Describe'
 
 
-def test_an_unfinished_pattern_is_an_error() -> None:
-    with pytest.raises(FdwError, match="no complete JSON filter pattern"):
-        build_clauses(TABLE.column, Bounds(), '{ $.eventName = "A"')
+@pytest.mark.parametrize("own", ["{", "{}", "{ }", "{ $.eventName = 1", ' { $.a = "A"'])
+def test_an_unfinished_pattern_is_an_error(own: str) -> None:
+    with pytest.raises(FdwError, match="no complete JSON filter pattern") as caught:
+        build_clauses(TABLE.column, Bounds(), own)
+    assert caught.value.sqlstate == "HV024"
+    assert "{ $.eventName" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("own", ["[a, b]", "?A ?B", "}", ""])
+def test_what_is_no_json_pattern_is_left_alone(own: str) -> None:
+    assert join_clauses(own, build_clauses(TABLE.column, Bounds(), own)) == own
+    if own:
+        bounds = Bounds({"event_name": (In(("A",)),)})
+        assert build_clauses(TABLE.column, bounds, own) == ()
+
+
+def test_null_tests_stand_beside_the_users_pattern_only() -> None:
+    nobody = "($.errorCode NOT EXISTS || $.errorCode IS NULL)"
+    assert pattern(" { $.a = 1 }\n", error_code=IsNull()) == f"{{ ($.a = 1) && {nobody} }}"
+    assert pattern("{$.a=1}", error_code=IsNull()) == f"{{ ($.a=1) && {nobody} }}"
+    assert pattern(" ", error_code=IsNull()) == " "
+    assert pattern("A", error_code=IsNull()) == "A"
+
+
+def test_what_selects_most_comes_first() -> None:
+    built = pattern(
+        username=NotNull(), error_code=NotIn(("E",)), read_only=Is(value=True),
+        event_source=Prefix("s3"), source_ip=Within("10.0.0.0/8"), event_name=In(("A",)),
+    )  # fmt: skip
+    members = ["eventName", "eventSource", "sourceIPAddress", "readOnly", "errorCode", "userName"]
+    places = [built.index(member) for member in members]
+    assert places == sorted(places)
+
+
+def test_two_predicates_on_one_column_are_both_said() -> None:
+    bounds = Bounds({"event_name": (NotIn(("A",)), Prefix("Desc"))})
+    assert build_clauses(TABLE.column, bounds, "") == (
+        '$.eventName = "Desc*"', '$.eventName != "A"')  # fmt: skip
 
 
 def test_what_does_not_fit_is_left_to_postgresql() -> None:
@@ -76,3 +152,11 @@ def test_what_does_not_fit_is_left_to_postgresql() -> None:
     built = pattern(event_name=names, read_only=Is(value=True))
     assert built == '{ ($.readOnly IS TRUE || $.readOnly = "true") }'
     assert len(pattern(event_name=In(names.values[:30]))) <= 1024
+
+
+@pytest.mark.parametrize("own", ["", "{ $.a = 1 }"])
+def test_a_pattern_may_have_1024_characters_and_no_more(own: str) -> None:
+    frame = len(pattern(own, event_name=In(("A",)))) - 1
+    fitting = pattern(own, event_name=In(("A" * (LONGEST - frame),)))
+    assert len(fitting) == 1024
+    assert pattern(own, event_name=In(("A" * (LONGEST - frame + 1),))) == own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,38 +45,13 @@ def ask(settings: Settings, *values: str, layout: Any = ALL) -> list[Any]:
 def test_columns_are_the_designs_in_its_order():
     assert TABLE.key == "ip"
     assert ALL == [
-        "ip",
-        "address",
-        "ip_version",
-        "address_class",
-        "continent_code",
-        "continent_name",
-        "country_code",
-        "country_name",
-        "region_code",
-        "region_name",
-        "city",
-        "postal_code",
-        "latitude",
-        "longitude",
-        "time_zone",
-        "accuracy_radius_km",
-        "asn",
-        "as_organization",
-        "geo_database",
-        "is_aws",
-        "aws_range_class",
-        "aws_customer_usable",
-        "aws_services",
-        "aws_region",
-        "aws_network_border_group",
-        "aws_prefix",
-        "aws_ranges_date",
-        "reverse_dns",
-        "reverse_dns_status",
-        "reverse_dns_names",
-        "reverse_dns_confirmed",
-    ]
+        "ip", "address", "ip_version", "address_class", "continent_code", "continent_name",
+        "country_code", "country_name", "region_code", "region_name", "city", "postal_code",
+        "latitude", "longitude", "time_zone", "accuracy_radius_km", "asn", "as_organization",
+        "geo_database", "is_aws", "aws_range_class", "aws_customer_usable", "aws_services",
+        "aws_region", "aws_network_border_group", "aws_prefix", "aws_ranges_date", "reverse_dns",
+        "reverse_dns_status", "reverse_dns_names", "reverse_dns_confirmed",
+    ]  # fmt: skip
 
 
 def test_rows_of_an_address_of_each_kind(settings: Settings):
@@ -113,6 +89,25 @@ def test_rows_have_the_order_of_the_layout(settings: Settings):
     assert ask(settings, "82.102.17.180", layout=layout) == [("Madrid", "82.102.17.180")]
     assert ask(settings, "82.102.17.180", layout=["city"]) == [("Madrid",)]
     assert ask(settings, "82.102.17.180", layout=[]) == [()]
+
+
+def test_each_column_alone_is_what_it_is_in_the_whole_row(settings: Settings):
+    """No file is read that no column needs, and none is left out that one needs."""
+    for value in ("3.141.213.252", "104.53.216.85", "::ffff:82.102.17.180", "AWS Internal"):
+        (whole,) = ask(settings, value)
+        alone = [ask(settings, value, layout=[name])[0] for name in ALL]
+        assert [row[0] for row in alone] == list(whole)
+
+
+def test_the_short_way_gives_the_row_of_a_scan_unless_name_servers_are_asked(settings: Settings):
+    layout = tuple(name if name in ("ip", "city", "asn") else "" for name in ALL)
+    short = ip_enrichment.look_up("82.102.17.180", settings, layout)
+    assert [short] == ask(settings, "82.102.17.180", layout=layout)
+    assert ip_enrichment.look_up("82.102.17.180", settings, ("ip", "reverse_dns")) is None
+    offline = replace(settings, network_enrichment=False)
+    assert ip_enrichment.look_up("10.0.0.1", offline, ("ip", "reverse_dns_status")) == (
+        "10.0.0.1", "not_requested",
+    )  # fmt: skip
 
 
 def test_the_request_says_what_explain_prints_and_what_it_costs(settings: Settings):

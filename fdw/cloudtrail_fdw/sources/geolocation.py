@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 import maxminddb
 
 from cloudtrail_fdw.sources.address import Address
-from cloudtrail_fdw.sources.data_files import ASN, GEOLOCATION, SAMPLES, Watched, damaged
+from cloudtrail_fdw.sources.data_files import ASN, GEOLOCATION, SAMPLES, Guard, Watched, damaged
 
 if TYPE_CHECKING:
     from cloudtrail_fdw.options import Settings
@@ -57,6 +57,7 @@ class Database(NamedTuple):
     label: str
     version: int
     sample: bool
+    guard: Guard
 
     def get(self, text: str, version: int) -> Record:
         """The record of an address, {} when there is none; FdwError for a damaged file."""
@@ -76,17 +77,23 @@ class Geolocation(NamedTuple):
     systems: Database
     label: str
 
-    def find(self, address: Address) -> Place:
-        """What is known of an address; of none, nothing."""
+    def intact(self) -> bool:
+        """Whether both files can be read without harm."""
+        return self.cities.guard.holds() and self.systems.guard.holds()
+
+    def find(self, address: Address, location: bool = True, system: bool = True) -> Place:
+        """What is known of an address; of none, nothing. Only the parts asked for are filled."""
         text = address.address
         if text is None:
             return NOWHERE
         if address.version != address.number_version:
             text = socket.inet_ntoa(address.number.to_bytes(4, "big"))
-        place = read_place(self.cities.get(text, address.number_version))
-        record = self.systems.get(text, address.number_version)
-        system = read_system(record) if record else (place.asn, place.as_organization)
-        return Place(*place[:-3], *system, self.label)
+        record = self.systems.get(text, address.number_version) if system else {}
+        place = NOWHERE
+        if location or (system and not record):
+            place = read_place(self.cities.get(text, address.number_version))
+        holder = read_system(record) if record else (place.asn, place.as_organization)
+        return Place(*place[:-3], *holder, self.label)
 
 
 NOWHERE = Place()
@@ -95,6 +102,7 @@ NOWHERE = Place()
 def open_database(path: Path) -> Database:
     """Open and try an mmdb file; FdwError when it is none, or damaged, or cut short."""
     try:
+        guard = Guard(path)
         reader = maxminddb.open_database(str(path))
         metadata = reader.metadata()
         built = datetime.fromtimestamp(metadata.build_epoch, timezone.utc).date()
@@ -102,7 +110,7 @@ def open_database(path: Path) -> Database:
         version = int(metadata.ip_version)
     except Exception as error:  # noqa: BLE001 - as above
         raise damaged(path, error) from None
-    database = Database(path, reader, label, version, label.startswith(SAMPLE_TYPE))
+    database = Database(path, reader, label, version, label.startswith(SAMPLE_TYPE), guard)
     for probe in ("1.1.1.1", "223.255.255.255"):
         database.get(probe, 4)
     return database
@@ -196,7 +204,8 @@ def part(record: Record, key: str) -> Record:
 
 def english(record: Record) -> Optional[str]:
     """The English name of a city, country or region."""
-    return text(part(record, "names").get("en"))
+    names = record.get("names")
+    return text(names.get("en")) if isinstance(names, dict) else None
 
 
 def is_code(value: Optional[str]) -> bool:
@@ -206,13 +215,15 @@ def is_code(value: Optional[str]) -> bool:
 
 def text(value: object) -> Optional[str]:
     """A text that PostgreSQL can store; '' is unknown."""
-    return value.replace("\0", "\ufffd") if isinstance(value, str) and value else None
+    return (value.replace("\0", "\ufffd") or None) if isinstance(value, str) else None
 
 
 def number(value: Union[float, str, None]) -> Optional[float]:
     """A finite number, also when it is written as text (IPinfo)."""
+    if value is None:  # as most are: an exception takes long
+        return None
     try:
-        found = float(value)  # type: ignore[arg-type]
+        found = float(value)
     except (TypeError, ValueError):
         return None
     return found if math.isfinite(found) else None

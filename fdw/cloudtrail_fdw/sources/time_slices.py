@@ -48,6 +48,7 @@ PREFIXES = {"minute": "%Y-%m-%d*%H:%M:*", "hour": "%Y-%m-%d*%H:*", "day": "%Y-%m
             "month": "%Y-%m-*", "year": "%Y-*"}  # fmt: skip
 MOST_PREFIXES = 12  # some 500 of a pattern's 1,024 characters
 BEGINNING = times.from_datetime(datetime(2013, 1, 1))  # noqa: DTZ001 - CloudTrail's first year, UTC
+FAR = times.from_datetime(datetime(3000, 1, 1))  # noqa: DTZ001 - a bound that means "no bound"
 
 
 def event_time_clause(happened: Between) -> str:
@@ -57,22 +58,30 @@ def event_time_clause(happened: Between) -> str:
     stands between date and time is open, for records have a T or a blank there.
     """
     low = max(BEGINNING, BEGINNING if happened.low is None else happened.low)
-    high = max(low, low if happened.high is None else happened.high)
-    for unit in UNITS:
-        prefixes = time_prefixes(low, high, unit)
-        if len(prefixes) <= MOST_PREFIXES or unit == UNITS[-1]:
-            break
-    tests = [f'$.eventTime = "{prefix}"' for prefix in prefixes]
+    high = max(low, FAR if happened.high is None else happened.high)
+    tests = [f'$.eventTime = "{prefix}"' for prefix in few_prefixes(low, high)]
     return tests[0] if len(tests) == 1 else "(" + " || ".join(tests) + ")"
 
 
+def few_prefixes(low: int, high: int) -> list[str]:
+    """At most MOST_PREFIXES that cover [low, high], as narrow as can be; one for everything."""
+    for unit in UNITS if high < FAR else ():
+        prefixes = time_prefixes(low, high, unit)
+        if len(prefixes) <= MOST_PREFIXES:
+            return prefixes
+    return ["*"]
+
+
 def time_prefixes(low: int, high: int, finest: str) -> list[str]:
-    """The fewest prefixes of whole units, ``finest`` at the least, that cover [low, high]."""
+    """The fewest prefixes of whole units, ``finest`` at the least, that cover [low, high].
+
+    It stops where they are too many.
+    """
     units = UNITS[UNITS.index(finest) :]
     end = times.EPOCH + timedelta(microseconds=high)
     at = beginning_of(times.EPOCH + timedelta(microseconds=low), finest)
-    found = []
-    while at <= end:
+    found: list[str] = []
+    while at <= end and len(found) <= MOST_PREFIXES:
         fitting = [u for u in units if beginning_of(at, u) == at
                    and (u == finest or after(at, u) <= end)]  # fmt: skip
         found.append(at.strftime(PREFIXES[fitting[-1]]))

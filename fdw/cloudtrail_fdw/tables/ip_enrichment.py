@@ -3,90 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
 from typing import Optional
 
 from cloudtrail_fdw.bounds import Bounds, IsNull
-from cloudtrail_fdw.declare import Column, Push, Table
+from cloudtrail_fdw.declare import Table
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws_ranges, geolocation
 from cloudtrail_fdw.sources.address import LONGEST, classify
 from cloudtrail_fdw.sources.reverse_dns import NOT_REQUESTED, Answer, resolve
+from cloudtrail_fdw.tables.ip_columns import COLUMNS
 
 Row = tuple[object, ...]
 CACHED = 10_000  # rows of this process
 PATIENCE = 1.0  # seconds that a replaced data file may go unnoticed by cached rows
 UNKEYED_ROWS = 100_000_000  # so dear that the planner takes any keyed path
 
-COLUMNS = (
-    Column("ip", "text", "The value asked for, exactly as given; any text.", push=Push.VALUE),
-    Column("address", "inet", "The address; NULL unless the value is one address."),
-    Column("ip_version", "integer", "4 or 6; NULL unless the value is one address."),
-    Column(
-        "address_class", "text",
-        "public, private, loopback, link_local, cgnat, documentation, multicast, reserved, "
-        "aws_service, aws_internal, hostname or invalid; of an IPv4-mapped or 6to4 address, that "
-        "of the IPv4 address inside.",
-    ),
-    Column("continent_code", "text", "Continent, two letters."),
-    Column("continent_name", "text", "Continent, in English."),
-    Column("country_code", "text", "Country, ISO 3166-1 alpha-2."),
-    Column("country_name", "text", "Country, in English."),
-    Column("region_code", "text", "State or province, ISO 3166-2; not in every database."),
-    Column("region_name", "text", "State or province."),
-    Column("city", "text", "City."),
-    Column("postal_code", "text", "Postal code; not in every database."),
-    Column("latitude", "double precision", "Degrees north (WGS 84), approximate."),
-    Column("longitude", "double precision", "Degrees east (WGS 84), approximate."),
-    Column("time_zone", "text", "IANA time zone; not in every database."),
-    Column("accuracy_radius_km", "integer", "Radius around the coordinates; MaxMind's only."),
-    Column("asn", "bigint", "Number of the autonomous system that announces the address."),
-    Column("as_organization", "text", "Holder of the autonomous system."),
-    Column(
-        "geo_database", "text",
-        "Type and build date of the database that was asked; says so when it is the sample.",
-    ),
-    Column(
-        "is_aws", "boolean",
-        "Whether AWS's ip-ranges.json lists the address; NULL where only the sample was asked.",
-    ),
-    Column(
-        "aws_range_class", "text",
-        "ec2 (EC2 and no other service), service (a named one) or infrastructure (AMAZON only).",
-    ),
-    Column(
-        "aws_customer_usable", "boolean",
-        "Whether a customer's instance can have the address, that is, aws_range_class is ec2.",
-    ),
-    Column("aws_services", "text[]", "Services whose ranges contain the address, bar AMAZON."),
-    Column("aws_region", "text", "Region of the most specific range; GLOBAL for edge services."),
-    Column("aws_network_border_group", "text", "Border group of the most specific range."),
-    Column("aws_prefix", "cidr", "The most specific range."),
-    Column("aws_ranges_date", "timestamp with time zone", "When AWS made the file."),
-    Column(
-        "reverse_dns", "text",
-        "The first name by reverse DNS, of those that are confirmed if there are any; asking for "
-        "it asks the name servers. Proof of nothing.",
-    ),
-    Column(
-        "reverse_dns_status", "text",
-        "found, confirmed (only where reverse_dns_confirmed is asked for), none, timeout, error, "
-        "or not_requested (also for values that are no public address, which are never sent out).",
-    ),
-    Column("reverse_dns_names", "text[]", "All names by reverse DNS, in alphabetical order."),
-    Column(
-        "reverse_dns_confirmed", "text",
-        "The first name that leads back to the address; asking for it asks for the addresses of "
-        "all names, too.",
-    ),
-)  # fmt: skip
 PLACES = {column.name: place for place, column in enumerate(COLUMNS)}
 REVERSE_DNS = frozenset(name for name in PLACES if name.startswith("reverse_dns"))
 CONFIRMED = "reverse_dns_confirmed"
+EVERYTHING = tuple(PLACES)
+SYSTEM = frozenset({"asn", "as_organization"})
+LOCATION = frozenset(geolocation.Place._fields) - SYSTEM - {"geo_database"}
 
 
 @dataclass(frozen=True)
@@ -111,11 +55,15 @@ class Request:
 
 @dataclass
 class Known:
-    """Rows without reverse DNS, good for as long as both sources are the ones in force."""
+    """Rows without reverse DNS by address and layout, good while both sources are in force.
+
+    ``checked`` is when that was last looked at.
+    """
 
     places: geolocation.Geolocation
     ranges: aws_ranges.Ranges
-    rows: dict[str, Row] = field(default_factory=dict)
+    checked: float
+    rows: OrderedDict[tuple[str, tuple[str, ...]], Row] = field(default_factory=OrderedDict)
 
 
 KNOWN: dict[tuple[str, str, str], Known] = {}
@@ -146,47 +94,67 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
             "ip_enrichment answers for given addresses only",
             hint="Join it ON i.ip = e.source_ip_address, or write WHERE ip = '…' or ip IN (…).",
         )
-    found: Iterable[Row] = [offline(ip, settings) for ip in request.addresses]
-    if request.reverse_dns:
-        answers = resolve(request.addresses, settings, request.confirm)
-        found = [with_names(row, answers[ip]) for row, ip in zip(found, request.addresses)]
-    return map(projection(tuple(layout)), found)
+    names = tuple(layout)
+    if not request.reverse_dns:
+        return iter([offline(ip, settings, names) for ip in request.addresses])
+    whole = [offline(ip, settings, EVERYTHING) for ip in request.addresses]
+    answers = resolve(request.addresses, settings, request.confirm)
+    found = (with_names(row, answers[ip]) for row, ip in zip(whole, request.addresses))
+    return map(recipe(names).project, found)
 
 
-def offline(ip: str, settings: Settings) -> Row:
-    """The row of ``ip`` from the data files, all columns."""
-    row = known(settings, PATIENCE).rows.get(ip)
+def look_up(ip: str, settings: Settings, layout: tuple[str, ...]) -> Optional[Row]:
+    """The row of ``ip`` if it takes no name server."""
+    if settings.network_enrichment and recipe(layout).names:
+        return None
+    return offline(ip, settings, layout)
+
+
+def offline(ip: str, settings: Settings, layout: tuple[str, ...]) -> Row:
+    """The row of ``ip`` from the data files, in the order of ``layout``."""
+    here = known(settings, PATIENCE)
+    row = here.rows.get((ip, layout))
     if row is None:
-        # a look at the files first: one that was written in place must not be touched
-        here = known(settings, 0.0)
-        row = make_row(ip, here)
+        # a file that was cut short in place must not be touched
+        if not here.places.intact():
+            here = known(settings, 0.0)
+        row = make_row(ip, here, recipe(layout))
         if len(here.rows) >= CACHED:
-            del here.rows[next(iter(here.rows))]
+            here.rows.popitem(last=False)
         if len(ip) <= LONGEST:
-            here.rows[ip] = row
+            here.rows[ip, layout] = row
     return row
 
 
 def known(settings: Settings, patience: float) -> Known:
-    """The cached rows of the data files in force; none after a file was replaced."""
-    places = geolocation.current(settings, patience)
-    ranges = aws_ranges.current(settings, patience)
+    """The cached rows of the data files in force; none after a file was replaced.
+
+    The files are looked at unless that was done ``patience`` seconds ago.
+    """
     key = (settings.geo_database, settings.asn_database, settings.ip_ranges)
+    now = time.monotonic()
     held = KNOWN.get(key)
+    if held is not None and now - held.checked < patience:
+        return held
+    KNOWN.pop(key, None)  # nothing is known any more when a file turns out to be broken
+    places, ranges = geolocation.current(settings), aws_ranges.current(settings)
     if held is None or held.places is not places or held.ranges is not ranges:
-        held = KNOWN[key] = Known(places, ranges)
+        held = Known(places, ranges, now)
+    held.checked = now
+    KNOWN[key] = held
     return held
 
 
-def make_row(ip: str, here: Known) -> Row:
-    """All columns of ``ip``, those of reverse DNS as not requested."""
+def make_row(ip: str, here: Known, wanted: Recipe) -> Row:
+    """The row of ``ip``, its columns of reverse DNS as not requested."""
     address = classify(ip)
-    aws = here.ranges.find(address)
-    services = aws.aws_services
+    aws: Row = here.ranges.find(address)
+    services = aws[3]
     if services is not None:
-        aws = aws._replace(aws_services=array_literal(services))  # type: ignore[arg-type]
+        aws = (*aws[:3], array_literal(services), *aws[4:])
     head = (ip, address.address, address.version, address.address_class)
-    return (*head, *here.places.find(address), *aws, *with_names((), NOT_REQUESTED))
+    place = here.places.find(address, wanted.location, wanted.system)
+    return wanted.project((*head, *place, *aws, *UNASKED))
 
 
 def with_names(row: Row, answer: Answer) -> Row:
@@ -196,9 +164,36 @@ def with_names(row: Row, answer: Answer) -> Row:
     return (*row[: len(COLUMNS) - len(REVERSE_DNS)], answer.name, answer.status, names, confirmed)
 
 
+UNASKED = with_names((), NOT_REQUESTED)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What rows of one layout take: location, autonomous system, reverse DNS.
+
+    ``project`` makes them from rows with all columns, with NULL for an empty name.
+    """
+
+    location: bool
+    system: bool
+    names: bool
+    project: Callable[[Row], Row]
+
+
 @lru_cache(maxsize=64)
-def projection(layout: tuple[str, ...]) -> Callable[[Row], Sequence[object]]:
-    """From a row with all columns to one in the order of ``layout``, NULL for an empty name."""
+def recipe(layout: tuple[str, ...]) -> Recipe:
+    """The recipe of a layout."""
+    names = frozenset(layout)
+    return Recipe(
+        not LOCATION.isdisjoint(names), not SYSTEM.isdisjoint(names),
+        not REVERSE_DNS.isdisjoint(names), projection(layout),
+    )  # fmt: skip
+
+
+def projection(layout: tuple[str, ...]) -> Callable[[Row], Row]:
+    """From a row with all columns to one in the order of ``layout``."""
+    if layout == EVERYTHING:
+        return lambda row: row
     if "" not in layout and len(layout) > 1:
         return itemgetter(*(PLACES[name] for name in layout))
     nothing = len(PLACES)
@@ -230,4 +225,5 @@ TABLE = Table(
     rows=rows,
     width=300,
     key="ip",
+    look_up=look_up,
 )

@@ -1,0 +1,94 @@
+"""Shelves: which may answer, what their calls cost, and the index of their chunks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cloudtrail_fdw.sources import page_cache
+from cloudtrail_fdw.sources.aws import PAGE_BYTES
+from cloudtrail_fdw.sources.cloudwatch_logs import PAGE_EVENTS
+from cloudtrail_fdw.sources.page_cache import LABEL, PAGES, Chunk, Shelf
+from cloudtrail_fdw.sources.shelves import Index, Shelves, overlap
+from scan_model import SETTLE, Clock, Group, install
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
+    found = Group(clock, tmp_path / "cache")
+    install(monkeypatch, clock, found)
+    return found
+
+
+@pytest.fixture
+def shelf(group: Group) -> Shelf:
+    return Shelves(group.folder / PAGES / "x", "g", "", SETTLE).shelf((), "")
+
+
+def test_a_shelf_has_a_directory_of_its_clauses(group: Group) -> None:
+    shelves = Shelves(group.folder / PAGES / "x", "g", "", SETTLE)
+    made = shelves.shelf(("a", "b"), "{ p }")
+    assert json.loads((made.path / LABEL).read_text()) == {
+        "log_group": "g", "filter_pattern": "{ p }", "clauses": ["a", "b"]}  # fmt: skip
+    assert made.settle == SETTLE
+    assert [(clauses, shelf.path, shelf.settle) for clauses, shelf in shelves.all()] == [
+        ({"a", "b"}, made.path, SETTLE)]  # fmt: skip
+    (made.path / LABEL).write_text('{"clauses": "ab"}')
+    assert shelves.all() == []
+    assert len(made.path.name) == 32
+    assert page_cache.shelf_name(["a", "b"]) != page_cache.shelf_name(["ab"])
+    assert page_cache.shelf_name(["\ud800"])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "share"),
+    [(0, 200, 1), (100, 200, 1), (100, 150, 0.5), (150, 400, 0.5), (0, 100, 0), (200, 300, 0),
+     (0, 99, 0), (120, 130, 0.1)],
+)  # fmt: skip
+def test_the_share_of_a_chunk_in_a_span(low: int, high: int, share: float) -> None:
+    assert overlap(Chunk(100, 200, 1000, 0, 0, 1), low, high) == share
+    assert overlap(Chunk(100, 900, 200, 0, 0, 1), low, high) == share  # known until 200
+    assert overlap(Chunk(100, 100, 1000, 0, 0, 1), low, high) == 0
+
+
+def test_the_density_is_known_from_a_call_or_a_quarter_of_the_time(shelf: Shelf) -> None:
+    shelves = Shelves(shelf.path.parent, "g", "", SETTLE)
+    shelf.write(Chunk(1000, 1250, 9000, 0, 0, 9), [])
+    assert shelves.density(1000, 2000) is None
+    assert shelves.density(1000, 1999) == 0
+    assert shelves.density(1000, 1000) is None
+    assert shelves.density(1500, 1900) == 0  # as far as the span is wide
+    assert shelves.density(1500, 1750) is None
+    assert shelves.density(800, 900) is None
+    assert shelves.density(800, 901) == 0
+    shelf.write(Chunk(1250, 1500, 9000, PAGE_EVENTS, 1, 1), [])
+    assert shelves.density(1000, 9000) == 1 / 500
+    shelf.write(Chunk(1500, 2000, 9000, 1, 3 * PAGE_BYTES, 1), [])
+    assert shelves.density(1000, 9000) == 4 / 1000
+    shelves.shelf(("a",), "").write(Chunk(0, 9000, 9999, PAGE_EVENTS, 1, 1), [])
+    assert shelves.density(1000, 9000) == 4 / 1000  # without clauses
+
+
+def test_the_index_leaves_out_what_is_unusable(group: Group, clock: Clock) -> None:
+    shelves = Shelves(group.folder / PAGES / "x", "g", "", SETTLE)
+    clock.now = 1_000_000
+    narrow, wide = shelves.shelf(("a",), ""), shelves.shelf((), "")
+    for shelf in (narrow, wide):
+        shelf.write(Chunk(0, 50, 900_000, 0, 0, 1), [])
+    first = Index([narrow, wide], False, 0)
+    assert first.next_start(9) == 0
+    assert first.next_start(-9) == -9
+    found = first.at(0)
+    assert found is not None
+    assert found[0] is narrow  # of equal reach the first
+    assert found[1].until == 50
+    (chunk,) = narrow.chunks()
+    assert Index([narrow, wide], False, 0, [chunk]).at(0) is None
+    assert Index([narrow], False, 0).at(-1) is None
