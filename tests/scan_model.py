@@ -13,7 +13,8 @@ from cloudtrail_fdw.sources import cache_contents, log_groups, page_cache, windo
 from cloudtrail_fdw.sources.budget import Budget
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.sources.log_groups import GroupFacts, LogGroup
-from cloudtrail_fdw.sources.window_scan import FOREVER, NEWEST_FIRST_SINCE, Ask, WindowScan
+from cloudtrail_fdw.sources.window_ask import FOREVER, Ask
+from cloudtrail_fdw.sources.window_scan import NEWEST_FIRST_SINCE, WindowScan
 
 START = NEWEST_FIRST_SINCE - 40  # ms: the service reads newest first only from there on
 SETTLE = 20  # ms

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,33 @@ def test_a_shelf_has_a_directory_of_its_clauses(group: Group) -> None:
     assert len(made.path.name) == 32
     assert page_cache.shelf_name(["a", "b"]) != page_cache.shelf_name(["ab"])
     assert page_cache.shelf_name(["\ud800"])
+
+
+READER = """
+import sys, time
+from pathlib import Path
+from cloudtrail_fdw.sources.fetch_lock import fetching
+with fetching(Path(sys.argv[1]), 100, 200, 100) as lock:
+    print("reading" if lock else "waiting", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_it_is_seen_that_another_process_reads_by_another_pattern(tmp_path: Path) -> None:
+    shelves = Shelves(tmp_path, "g", "", SETTLE)
+    narrow = shelves.shelf(("a",), "{ a }")
+    shelves.shelf(("b",), "{ b }")
+    assert not shelves.others_read(("b",), 100, 200, 100)
+    command = [sys.executable, "-c", READER, str(narrow.path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as reader:  # type: ignore[call-overload]
+        assert reader.stdout.readline() == "reading\n"
+        assert shelves.others_read(("b",), 150, 300, 150)
+        assert shelves.others_read((), 150, 300, 150)
+        assert not shelves.others_read(("a",), 150, 300, 150)  # that is waited for instead
+        assert not shelves.others_read(("b",), 200, 300, 100)  # another time
+        reader.stdin.close()
+    assert not shelves.others_read(("b",), 150, 300, 150)
 
 
 @pytest.mark.parametrize(

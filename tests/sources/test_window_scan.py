@@ -18,7 +18,7 @@ from cloudtrail_fdw.sources import page_cache
 from cloudtrail_fdw.sources.cache_contents import entries
 from cloudtrail_fdw.sources.page_cache import PAGES, Shelf
 from cloudtrail_fdw.sources.shelves import Shelves
-from cloudtrail_fdw.sources.window_scan import FOREVER
+from cloudtrail_fdw.sources.window_ask import FOREVER
 from scan_model import CLAUSES, SETTLE, START, Clock, Group, install, scan
 
 SPAN = 160  # ms of the model's time

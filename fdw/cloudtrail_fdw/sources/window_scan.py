@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
 from typing import Optional
 
 from cloudtrail_fdw.errors import FdwError
@@ -17,14 +16,13 @@ from cloudtrail_fdw.sources.cache_contents import trim
 from cloudtrail_fdw.sources.call_rate import CallRate, call_rate
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent, Window, read_pages, wrong_class
 from cloudtrail_fdw.sources.fetch_lock import beat, fetching
-from cloudtrail_fdw.sources.filter_pattern import join_clauses
-from cloudtrail_fdw.sources.log_groups import GroupFacts, LogGroup, find_facts, known_facts
-from cloudtrail_fdw.sources.page_cache import PAGES, Chunk, Shelf, shelf_name
+from cloudtrail_fdw.sources.log_groups import GroupFacts, find_facts
+from cloudtrail_fdw.sources.page_cache import Chunk, Shelf, shelf_name
 from cloudtrail_fdw.sources.parallel_chains import Chain, run_chains
 from cloudtrail_fdw.sources.pieces import Piece, cut, turned
 from cloudtrail_fdw.sources.shelves import Index, Shelves
+from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, shelves_of
 
-FOREVER = 1 << 52  # ms
 OLDEST_PUT = 14 * 86_400_000  # ms before a group's creation, API_PutLogEvents
 NEWEST_FIRST_SINCE = 1_704_067_200_000  # 2024-01-01, API_FilterLogEvents on startFromHead
 LONGEST_STEP_PAGES = 4  # where the service reads oldest first only, and newest first is wanted
@@ -34,30 +32,6 @@ WORTH_SHARING = 200  # calls for a whole window that several patterns are asked 
 NARROW_SHARE = 0.1  # of a whole window's calls may go into patterns before all of it is read
 
 Pages = Iterator[tuple[list[LogEvent], bool]]
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What is wanted of a group: [low, high) of delivery in ms, by streams and pattern.
-
-    ``own`` is the user's own pattern, ``clauses`` those made of quals: only these may be left out.
-    ``late`` is a clause that cannot be left out, for far too much would come without it.
-    ``ordered`` wants the events in the order of delivery, and not only that end first.
-    """
-
-    group: LogGroup
-    low: int
-    high: int
-    streams: tuple[str, ...]
-    own: str
-    clauses: tuple[str, ...]
-    newest_first: bool
-    ordered: bool
-    late: str = ""
-
-    def pattern(self, clauses: Sequence[str]) -> str:
-        """The pattern to send with these of the clauses."""
-        return join_clauses(self.own, [*clauses, self.late] if self.late else clauses)
 
 
 class WindowScan:
@@ -282,37 +256,3 @@ def keep(shelf: Shelf, piece: Piece, asked_at: int, newest_first: bool) -> None:
     with contextlib.suppress(OSError):
         shelf.widen(events)
         shelf.save(Chunk(start, end, asked_at, len(events), size, piece.calls), events)
-
-
-def shelves_of(settings: Settings, ask: Ask, facts: GroupFacts) -> Optional[Shelves]:
-    """The shelves for whom and what is asked; None without a cache."""
-    root = cache_directory.cache_root(settings)
-    if root is None:
-        return None
-    whose = [settings.endpoint_url, facts.region, facts.caller, facts.arn, str(facts.creation),
-             *ask.streams, "own", ask.own, ask.late]  # fmt: skip
-    path = root / PAGES / shelf_name(whose)
-    return Shelves(path, facts.arn, ask.own, settings.cache_settle * 1000)
-
-
-def foresee(settings: Settings, ask: Ask) -> Optional[tuple[float, float]]:
-    """The share of the window that the cache holds, and about how many calls the rest takes.
-
-    Of what is on disk alone; None where nothing is known of the group.
-    """
-    facts = known_facts(settings, ask.group, cache_directory.cache_root(settings))
-    shelves = shelves_of(settings, ask, facts) if facts else None
-    if facts is None or shelves is None:
-        return None
-    now = int(time.time() * 1000)
-    edge, end = max(ask.low, facts.creation), min(ask.high, now)
-    index = Index(shelves.usable(ask.clauses), False, settings.cache_max_age * 1000)
-    width, missing, calls = end - edge, 0, 0.0
-    while edge < end:
-        found = index.at(edge)
-        reach = found[1].until if found else min(end, index.next_start(end))
-        if found is None:
-            missing += reach - edge
-            calls += 1 if ask.clauses or ask.own else facts.calls(reach - edge)
-        edge = reach
-    return 1 - missing / width if width > 0 else 1.0, calls

@@ -29,7 +29,8 @@ from cloudtrail_fdw.sources.time_slices import (
     delivery_window,
     event_time_clause,
 )
-from cloudtrail_fdw.sources.window_scan import FOREVER, Ask, WindowScan, foresee
+from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, foresee
+from cloudtrail_fdw.sources.window_scan import WindowScan
 from cloudtrail_fdw.tables.event_columns import COLUMNS
 from cloudtrail_fdw.tables.event_rows import page_rows, read_event, record_level
 
