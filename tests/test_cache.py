@@ -285,7 +285,8 @@ UNUSABLE = {
 def test_a_cache_that_cannot_be_used_costs_only_calls(aws: Sandbox, db: Db, what: str) -> None:
     folder = rows(db, "SELECT current_setting('data_directory')")[0][0]
     path = f"{folder}/unusable-{list(UNUSABLE).index(what)}"
-    db.execute(f"COPY (SELECT 1) TO PROGRAM '{UNUSABLE[what].format(path)}'".encode())
+    command = f"cat >/dev/null; {UNUSABLE[what].format(path)}"
+    db.execute(f"COPY (SELECT 1) TO PROGRAM '{command}'".encode())
     option = f"{path}/below" if what == "below a file" else path
     db.execute(f"ALTER SERVER cloudtrail OPTIONS (ADD cache_directory '{option}')".encode())
     query = f"SELECT event_id {FROM} WHERE log_group_name = 'a' AND {WINDOW} AND {MORNING}"

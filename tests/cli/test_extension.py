@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -89,6 +90,28 @@ def test_it_survives_dump_and_restore(sample: Sandbox, new_database: Any) -> Non
     assert rows(target, HANDLER) == [("cloudtrail_fdw_handler",)]
     options = rows(target, "SELECT srvoptions FROM pg_foreign_server WHERE srvname = 'cloudtrail'")
     assert "max_calls=77" in options[0][0]
+
+
+def test_changed_scripts_replace_those_of_the_same_version(
+    sample: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a restored dump gets the validator of another day."""
+    name = f"cloudtrail_fdw--{extension.VERSION}.sql"
+    for script in extension.SCRIPTS.glob("*.sql"):
+        (tmp_path / script.name).write_bytes(script.read_bytes())
+    with sample.connect() as db:
+        query = "SELECT setting FROM pg_config WHERE name = 'SHAREDIR'"
+        placed = Path(rows(sample.state["dsn"], query)[0][0]) / "extension" / name
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(extension, "SCRIPTS", tmp_path)
+                with (tmp_path / name).open("a") as file:
+                    file.write("-- changed\n")
+                extension.place_extension(db)
+                assert placed.read_bytes() == (tmp_path / name).read_bytes()
+        finally:
+            extension.place_extension(db)
+    assert placed.read_bytes() == (extension.SCRIPTS / name).read_bytes()
 
 
 def test_uninstall_takes_the_extension_along(new_database: Any) -> None:

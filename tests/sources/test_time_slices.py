@@ -166,7 +166,7 @@ def test_every_event_of_a_span_is_found_by_its_text(
 ) -> None:
     low = times.from_datetime(start)
     clause = event_time_clause(Between(low, low + length))
-    assert len(clause) < 400
+    assert len(clause) < 512  # half of what a pattern may have
     event = start + timedelta(microseconds=int(length * share))
     text = event.isoformat(between, fraction)
     read = times.read_event_time(f"{text}Z")

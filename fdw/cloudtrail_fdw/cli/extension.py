@@ -72,7 +72,8 @@ def place_extension(connection: Connection) -> None:
     scripts = Path(names["SHAREDIR"]) / "extension"
     headers = Path(names["INCLUDEDIR-SERVER"])
     source = SOURCE / f"{NAME}.c"
-    stamp = f"# handler {hashlib.sha256(source.read_bytes()).hexdigest()[:16]}\n"
+    made_of = b"".join(path.read_bytes() for path in (source, *sorted(SCRIPTS.glob("*.sql"))))
+    stamp = f"# made of {hashlib.sha256(made_of).hexdigest()[:16]}\n"
     control = (SOURCE / f"{NAME}.control").read_text("utf-8") + stamp
     control = re.sub(r"default_version = '.*'", f"default_version = '{VERSION}'", control)
     placed = scripts / f"{NAME}.control"
