@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Optional
 
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws
+from cloudtrail_fdw.sources.cache_directory import write_json
 from cloudtrail_fdw.sources.cloudtrail_api import with_member
+from cloudtrail_fdw.sources.log_groups import GroupFacts, LogGroup, answer_name, known_facts
 
 BEGINNING = re.compile(r"[.\-_/#A-Za-z0-9]{0,512}", re.ASCII)  # what a name may hold
 
@@ -25,15 +29,20 @@ def beginning(text: str) -> str:
     return found.group() if found else ""
 
 
+def by_prefix(prefix: str) -> dict[str, str]:
+    """The parameter that selects groups by the beginning of their names; none for all."""
+    return {"logGroupNamePrefix": prefix} if prefix else {}
+
+
 def group_pages(
-    settings: Settings, prefix: str, stop: threading.Event
+    settings: Settings, asked: Mapping[str, Any], stop: threading.Event, region: str = ""
 ) -> Iterator[list[dict[str, Any]]]:
-    """The pages of groups whose names begin with ``prefix``, as boto3 shapes them."""
-    asked: dict[str, Any] = {"logGroupNamePrefix": prefix} if prefix else {}
+    """The pages of groups that ``asked`` selects, as boto3 shapes them."""
+    asked = dict(asked)
     read = with_member("logGroups")
     token: Optional[str] = None
     while not stop.is_set():
-        page = aws.invoke(settings, "logs", "describe_log_groups", stop, read=read, **asked)
+        page = aws.invoke(settings, "logs", "describe_log_groups", stop, region, read, **asked)
         if page is None:
             return
         yield page["logGroups"]
@@ -43,3 +52,36 @@ def group_pages(
             raise FdwError("CloudWatch Logs gave the same nextToken twice",
                            hint="Run the query again.")  # fmt: skip
         token = asked["nextToken"] = page["nextToken"]
+
+
+def find_facts(
+    settings: Settings, group: LogGroup, root: Path, stop: threading.Event
+) -> Optional[GroupFacts]:
+    """What a cache has to know of a group, asked of STS and CloudWatch Logs when it is not known.
+
+    None where they do not say: the cache is then not used, and FilterLogEvents tells why.
+    """
+    known = known_facts(settings, group, root)
+    if known is not None:
+        return known
+    asked: dict[str, Any] = {**by_prefix(group.short_name)}
+    if group.account:
+        asked.update(includeLinkedAccounts=True, accountIdentifiers=[group.account])
+    try:
+        who = aws.invoke(settings, "sts", "get_caller_identity", stop, read=with_member("Arn"))
+        pages = group_pages(settings, asked, stop, group.region)
+        listed = [g for page in pages for g in page if g.get("logGroupName") == group.short_name]
+    except FdwError:
+        return None
+    if not who or len(listed) != 1 or "creationTime" not in listed[0]:
+        return None
+    shape = listed[0]
+    arn = re.sub(r":\*$", "", str(shape["arn"]))
+    place = LogGroup(arn)
+    facts = GroupFacts(
+        who["Arn"], arn, place.region, place.account, int(shape["creationTime"]),
+        int(shape.get("retentionInDays") or 0), int(shape.get("storedBytes") or 0),
+        str(shape.get("logGroupClass") or "STANDARD"),
+    )  # fmt: skip
+    write_json(root / answer_name(settings, "group", group.name), asdict(facts))
+    return facts

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws
-from cloudtrail_fdw.sources.cache_directory import read_json, write_json
+from cloudtrail_fdw.sources.cache_directory import read_json
 
 GROUP_ARN = re.compile(r"arn:[a-z-]+:logs:(?P<region>[a-z0-9-]+):(?P<account>\d+):"
                        r"log-group:(?P<name>[^:]+)(?::\*)?")  # fmt: skip
@@ -123,51 +122,6 @@ def known_facts(settings: Settings, group: LogGroup, root: Optional[Path]) -> Op
         return GroupFacts(**found) if found else None
     except TypeError:
         return None
-
-
-def find_facts(
-    settings: Settings, group: LogGroup, root: Path, stop: threading.Event
-) -> Optional[GroupFacts]:
-    """The facts, asked of STS and CloudWatch Logs when none are known.
-
-    None where they do not say: the cache is then not used, and FilterLogEvents tells why.
-    """
-    known = known_facts(settings, group, root)
-    if known is not None:
-        return known
-    try:
-        who = aws.invoke(settings, "sts", "get_caller_identity", stop)
-        listed = [shape for shape in describe(settings, group, stop)
-                  if shape.get("logGroupName") == group.short_name]  # fmt: skip
-    except FdwError:
-        return None
-    if not who or len(listed) != 1 or "creationTime" not in listed[0]:
-        return None
-    shape = listed[0]
-    arn = re.sub(r":\*$", "", str(shape["arn"]))
-    place = LogGroup(arn)
-    facts = GroupFacts(
-        str(who.get("Arn")), arn, place.region, place.account, int(shape["creationTime"]),
-        int(shape.get("retentionInDays") or 0), int(shape.get("storedBytes") or 0),
-        str(shape.get("logGroupClass") or "STANDARD"),
-    )  # fmt: skip
-    write_json(root / answer_name(settings, "group", group.name), asdict(facts))
-    return facts
-
-
-def describe(
-    settings: Settings, group: LogGroup, stop: threading.Event
-) -> Iterator[dict[str, Any]]:
-    """DescribeLogGroups by the group's name, also of a linked account's."""
-    asked: dict[str, Any] = {"logGroupNamePrefix": group.short_name}
-    if group.account:
-        asked.update(includeLinkedAccounts=True, accountIdentifiers=[group.account])
-    while True:
-        answer = aws.invoke(settings, "logs", "describe_log_groups", stop, group.region, **asked)
-        yield from (answer or {}).get("logGroups", [])
-        if not (answer or {}).get("nextToken"):
-            return
-        asked["nextToken"] = answer["nextToken"]
 
 
 def answer_name(settings: Settings, kind: str, *asked: str) -> str:

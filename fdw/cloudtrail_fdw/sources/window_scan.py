@@ -16,7 +16,8 @@ from cloudtrail_fdw.sources.cache_contents import trim
 from cloudtrail_fdw.sources.call_rate import CallRate, call_rate
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent, Window, read_pages, wrong_class
 from cloudtrail_fdw.sources.fetch_lock import beat, fetching
-from cloudtrail_fdw.sources.log_groups import GroupFacts, find_facts
+from cloudtrail_fdw.sources.log_group_list import find_facts
+from cloudtrail_fdw.sources.log_groups import GroupFacts
 from cloudtrail_fdw.sources.page_cache import Chunk, Shelf, shelf_name
 from cloudtrail_fdw.sources.parallel_chains import Chain, run_chains
 from cloudtrail_fdw.sources.pieces import Piece, cut, turned

@@ -12,7 +12,7 @@ from cloudtrail_fdw.bounds import Bounds, Prefix
 from cloudtrail_fdw.declare import Column, Push, Table
 from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources.log_group_list import beginning, group_pages
+from cloudtrail_fdw.sources.log_group_list import beginning, by_prefix, group_pages
 from cloudtrail_fdw.sources.log_groups import LogGroup
 
 MOST_NAMES = 10  # of an IN list: each is a call of its own
@@ -67,11 +67,11 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
 def fetch(request: Request, settings: Settings, stop: threading.Event) -> Iterator[dict[str, Any]]:
     """The groups, each once; runs beside the backend."""
     if request.names is None:
-        for page in group_pages(settings, request.prefix, stop):
+        for page in group_pages(settings, by_prefix(request.prefix), stop):
             yield from page
         return
     for name in request.names:
-        for page in group_pages(settings, beginning(name), stop):
+        for page in group_pages(settings, by_prefix(beginning(name)), stop):
             yield from (group for group in page if group["logGroupName"] == name)
 
 
