@@ -37,14 +37,16 @@ def install_site(server: Server, target_dir: Path, progress: Progress) -> Path:
     make_readable(target_dir)
     requirements = _requirements()
     about = [server.python_version, platform.machine(), *requirements]
+    needed = target_dir / f"dependencies-{_digest(about)}"
+    site = target_dir / f"site-{_digest([needed.name, *_contents()])}"
+    if site.is_dir():
+        return site
     with locked(target_dir / ".lock", progress):
-        needed = target_dir / f"dependencies-{_digest(about)}"
         if not needed.is_dir():
             progress(f"downloading {len(requirements)} Python packages for the server")
             with _building(needed) as work:
                 _download(server, requirements, work)
                 _compile(server, work)
-        site = target_dir / f"site-{_digest([needed.name, *_contents()])}"
         if not site.is_dir():
             with _building(site) as work:
                 _install_product(work)
