@@ -103,6 +103,8 @@ class Table:
     empty name. ``rows(request)`` estimates how many. ``key`` names the column that a query must
     give, ``orders`` the orders in which rows can be made. ``look_up(value, settings, layout)``
     is the only row for a value of the key without a plan, or None where that takes a scan.
+    ``packed(request, settings, layout)`` yields the rows of ``scan`` some at a time, one at least:
+    a MessagePack array of arrays of texts, booleans and nil.
     ``for_readers`` says whether the role for analysts may read it.
     """
 
@@ -116,6 +118,7 @@ class Table:
     key: str = ""
     orders: tuple[Order, ...] = ()
     look_up: Optional[Callable[[str, Settings, tuple[str, ...]], Optional[Sequence[object]]]] = None
+    packed: Optional[Callable[[Any, Settings, Sequence[str]], Iterator[bytes]]] = None
     for_readers: bool = True
     column: dict[str, Column] = field(init=False, repr=False, compare=False)
 

@@ -17,11 +17,11 @@ CALLBACK = ctypes.CFUNCTYPE(None)
 KEPT: list[Any] = []  # callbacks that C holds must not be collected
 
 
-def function(name: str, *types: Any) -> Optional[Callable[..., None]]:
+def function(name: str, *types: Any) -> Optional[Callable[..., Any]]:
     """One of the library's functions, None where the library is not loaded."""
     found = getattr(ctypes.PyDLL(None), name, None)
     if found is not None:
-        found.restype, found.argtypes = None, types
+        found.restype, found.argtypes = ctypes.c_bool, types
     return found
 
 
@@ -32,6 +32,8 @@ class Handler:
         """Find the library's functions, and let it run ``at_exit`` callbacks."""
         self.reporter = function("cloudtrail_fdw_report", *[ctypes.c_char_p] * 4)
         self.namer = function("cloudtrail_fdw_key", ctypes.c_char_p)
+        self.taker = function("cloudtrail_fdw_rows", ctypes.c_char_p, ctypes.c_size_t)
+        self.marker = function("cloudtrail_fdw_only_row")
         self.flag = ctypes.c_int(0)
         if self.reporter is not None:
             self.flag = ctypes.c_int.in_dll(ctypes.CDLL(None), "cloudtrail_fdw_active")
@@ -55,6 +57,19 @@ class Handler:
         """Forbid plans that do not bind ``column`` with ``=``."""
         if column and self.active and self.namer is not None:
             self.namer(column.encode())
+
+    def hand_over(self, rows: bytes) -> None:
+        """Give the scan that runs these rows instead of the one that is yielded next.
+
+        They are what the Table's ``packed`` gives; MemoryError when there is no room.
+        """
+        if self.taker is None or not self.taker(rows, len(rows)):
+            raise MemoryError
+
+    def only_row(self) -> None:
+        """Say that the row that is given next is the only one for the scan's key."""
+        if self.active and self.marker is not None:
+            self.marker()
 
 
 def c_string(text: str) -> bytes:

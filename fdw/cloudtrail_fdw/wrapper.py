@@ -74,6 +74,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         self.settings: Optional[Settings] = None
         self.generation = 0
         self.layouts: dict[frozenset[str], tuple[str, ...]] = {}
+        self.in_place_of_rows = (None,) * len(self.layout)
         self.table: Table = guarded(find_table, self.options, self.layout)
         self.handler = Handler()
         at_exit(interrupts.join_threads)
@@ -123,25 +124,42 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
     ) -> Iterable[Sequence[object]]:
         """The rows, each with a value for every column of the foreign table."""
         row = guarded(self.look_up, quals, columns)
-        return self.scan(quals, columns, sortkeys) if row is None else (row,)
+        if row is None:
+            return self.scan(quals, columns, sortkeys)
+        self.handler.only_row()
+        return (row,)
 
     def look_up(self, quals: Sequence[Qual], columns: Iterable[str]) -> Optional[Sequence[object]]:
         """The row for one key, as a join asks thousands of times, if there is a short way to it."""
         find = self.table.look_up
         if find is None or len(quals) != 1 or not self.handler.active:
             return None
-        key, value = quals[0], quals[0].value
-        if key.operator != "=" or key.field_name != self.table.key or not isinstance(value, str):
+        value = quals[0].value
+        if not self.is_keyed(quals[0]) or not isinstance(value, str):
             return None
         return find(value, self.current_settings(False), self.filled(columns))
 
+    def is_keyed(self, qual: Qual) -> bool:
+        """Whether a condition leaves one row at most."""
+        return qual.operator == "=" and qual.field_name == self.table.key
+
     def scan(
-        self, quals: Iterable[Qual], columns: Iterable[str], sortkeys: object
+        self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object
     ) -> Iterator[Sequence[object]]:
         """The rows of what the table plans."""
         try:
             request, settings = self.request(quals, columns, False, sortkeys)
-            yield from self.table.scan(request, settings, self.filled(columns))
+            layout = self.filled(columns)
+            if self.table.packed is not None and self.handler.active:
+                for rows in self.table.packed(request, settings, tuple(filter(None, layout))):
+                    self.handler.hand_over(rows)
+                    yield self.in_place_of_rows
+                return
+            keyed = any(map(self.is_keyed, quals))
+            for row in self.table.scan(request, settings, layout):
+                if keyed:
+                    self.handler.only_row()
+                yield row
         except Exception as error:  # noqa: BLE001 - whatever it is, PostgreSQL must hear it
             report(error)
 

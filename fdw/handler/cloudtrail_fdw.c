@@ -25,6 +25,9 @@
  *	 and it overlooks LATERAL references.  Paths are made here again.
  * - Its names of wanted columns overlook whole-row references.
  * - Its errors have no SQLSTATE; a pending cancel is not seen.
+ * - It asks Python for every row and every value of it.  Here Python may hand
+ *	 over many rows at once, packed, and the row of a key that a join asks for
+ *	 again is remembered.
  *
  * What Python and this library tell each other:
  *
@@ -55,6 +58,7 @@
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
 #endif
+#include "common/hashfn.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
@@ -74,6 +78,8 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
+#include "utils/datum.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -92,6 +98,8 @@ extern PGDLLEXPORT void cloudtrail_fdw_report(const char *sqlstate, const char *
 											  const char *detail, const char *hint);
 extern PGDLLEXPORT void cloudtrail_fdw_key(const char *column);
 extern PGDLLEXPORT void cloudtrail_fdw_at_exit(void (*callback) (void));
+extern PGDLLEXPORT bool cloudtrail_fdw_rows(const char *rows, size_t length);
+extern PGDLLEXPORT void cloudtrail_fdw_only_row(void);
 
 #define MARK_RUNTIME	"cloudtrail_fdw.runtime."
 #define LABEL			"Multicorn: "	/* how Multicorn's EXPLAIN begins a line */
@@ -136,6 +144,24 @@ typedef struct TablePlan
 	bool		has_key;		/* the key has a bound without a join */
 } TablePlan;
 
+/* A column whose values come packed. */
+typedef struct PackedColumn
+{
+	int			place;			/* in the row, from 0 */
+	Oid			type;
+	int32		typmod;
+	FmgrInfo	input;
+	Oid			ioparam;
+} PackedColumn;
+
+/* The only row for a value of a scan's only operand. */
+typedef struct KeyedRow
+{
+	uint32		hash;			/* of the value; first, as dynahash wants its key */
+	text	   *key;
+	HeapTuple	row;
+} KeyedRow;
+
 /* One scan; in ForeignScanState.fdw_state. */
 typedef struct TableScan
 {
@@ -143,11 +169,20 @@ typedef struct TableScan
 	ForeignScanState *node;
 	bool		open;			/* Multicorn has begun, and has not ended */
 	bool		fresh;			/* the next call starts a (re)scan */
+	bool		again;			/* that Multicorn has to be told of */
 	bool		never;			/* a constant operand is NULL: no row, ever */
 	bool		empty;			/* an operand is NULL: no row in this (re)scan */
 	List	   *operands;		/* ExprStates */
 	List	   *conversions;	/* of the operands, integers */
 	ParamListInfo params;		/* their values */
+	char	   *packed;			/* rows that Python handed over, malloc'd */
+	const char *next;			/* what is left of them */
+	const char *end;
+	uint32		rows;			/* how many are left */
+	int			ncolumns;		/* that each of them has */
+	PackedColumn *columns;		/* NULL before the first */
+	HTAB	   *known;			/* KeyedRows; NULL before the first */
+	MemoryContext memory;		/* where they are */
 	MemoryContextCallback release;
 } TableScan;
 
@@ -159,6 +194,14 @@ static struct
 	char	   *detail;
 	char	   *hint;
 } report;
+
+/* What Python handed over during the call that it is in. */
+static struct
+{
+	char	   *rows;			/* malloc'd; NULL when there are none */
+	size_t		length;
+	bool		only_row;
+} handed;
 
 int			cloudtrail_fdw_active = 0;
 
@@ -210,6 +253,38 @@ void
 cloudtrail_fdw_key(const char *column)
 {
 	namestrcpy(&key_column, column);
+}
+
+/*
+ * Rows for the scan that Python is called by, instead of the one that it is
+ * about to yield: an array of MessagePack, of an array for each row, with a
+ * text, a boolean or nil for every wanted column, in the table's order.
+ * False when there is no memory for them.
+ */
+bool
+cloudtrail_fdw_rows(const char *rows, size_t length)
+{
+	free(handed.rows);
+	handed.rows = malloc(length);
+	handed.length = length;
+	if (handed.rows)
+		memcpy(handed.rows, rows, length);
+	return handed.rows != NULL;
+}
+
+/* The row that Python is about to give is the only one for the scan's key. */
+void
+cloudtrail_fdw_only_row(void)
+{
+	handed.only_row = true;
+}
+
+/* Forget what an earlier call handed over. */
+static void
+empty_hands(void)
+{
+	free(handed.rows);
+	memset(&handed, 0, sizeof(handed));
 }
 
 static void
@@ -973,6 +1048,252 @@ ctImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid server)
 
 
 /* ------------------------------------------------------------------------
+ * Rows that come packed
+ * ------------------------------------------------------------------------
+ */
+
+static void
+damaged(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("cloudtrail_fdw handed over rows that cannot be read"),
+			 errhint("Run cloudtrail-fdw install again and connect anew; if that does not help, report it.")));
+}
+
+/* Step over the next "size" bytes. */
+static const unsigned char *
+packed_bytes(TableScan *scan, size_t size)
+{
+	const char *here = scan->next;
+
+	if ((size_t) (scan->end - here) < size)
+		damaged();
+	scan->next = here + size;
+	return (const unsigned char *) here;
+}
+
+/* The length that "size" bytes tell, the highest first. */
+static uint32
+packed_length(TableScan *scan, int size)
+{
+	const unsigned char *bytes = packed_bytes(scan, size);
+	uint32		length = 0;
+
+	while (size-- > 0)
+		length = length << 8 | *bytes++;
+	return length;
+}
+
+/* The number of elements of the array that begins here. */
+static uint32
+packed_array(TableScan *scan)
+{
+	int			kind = *packed_bytes(scan, 1);
+
+	if ((kind & 0xf0) == 0x90)
+		return kind & 0x0f;
+	if (kind != 0xdc && kind != 0xdd)
+		damaged();
+	return packed_length(scan, kind == 0xdc ? 2 : 4);
+}
+
+/* A text as a value of a column; "length" bytes of UTF-8. */
+static Datum
+column_value(PackedColumn *column, const char *bytes, uint32 length)
+{
+	char	   *string;
+
+	if (memchr(bytes, 0, length) != NULL)
+		damaged();
+	if (column->type == TEXTOID && GetDatabaseEncoding() == PG_UTF8)
+		return PointerGetDatum(cstring_to_text_with_len(bytes, length));
+	string = pnstrdup(bytes, length);
+	string = pg_any_to_server(string, length, PG_UTF8);
+	return InputFunctionCall(&column->input, string, column->ioparam, column->typmod);
+}
+
+/* Fill the next value of a row. */
+static void
+packed_value(TableScan *scan, PackedColumn *column, TupleTableSlot *slot)
+{
+	int			kind = *packed_bytes(scan, 1);
+	uint32		length = 0;
+
+	if (kind == 0xc0)
+		return;
+	slot->tts_isnull[column->place] = false;
+	if (kind == 0xc2 || kind == 0xc3)
+	{
+		if (column->type != BOOLOID)
+			damaged();
+		slot->tts_values[column->place] = BoolGetDatum(kind == 0xc3);
+		return;
+	}
+	if ((kind & 0xe0) == 0xa0)
+		length = kind & 0x1f;
+	else if (kind >= 0xd9 && kind <= 0xdb)
+		length = packed_length(scan, 1 << (kind - 0xd9));
+	else
+		damaged();
+	slot->tts_values[column->place] =
+		column_value(column, (const char *) packed_bytes(scan, length), length);
+}
+
+/* The next packed row, in the memory of one row, which is the current one. */
+static TupleTableSlot *
+packed_row(TableScan *scan)
+{
+	TupleTableSlot *slot = scan->node->ss.ss_ScanTupleSlot;
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	if (packed_array(scan) != (uint32) scan->ncolumns)
+		damaged();
+	for (int number = 0; number < scan->ncolumns; number++)
+		packed_value(scan, &scan->columns[number], slot);
+	scan->rows--;
+	return ExecStoreVirtualTuple(slot);
+}
+
+/* The wanted columns of a scan, in the order of the table. */
+static void
+find_packed_columns(TableScan *scan)
+{
+	ForeignScan *plan = (ForeignScan *) scan->node->ss.ps.plan;
+	List	   *names = list_nth(plan->fdw_private, PRIVATE_COLUMNS);
+	TupleDesc	layout = scan->node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	MemoryContext memory = scan->node->ss.ps.state->es_query_cxt;
+	ListCell   *cell;
+
+	scan->columns = MemoryContextAllocZero(memory, (layout->natts + 1) * sizeof(PackedColumn));
+	for (int place = 0; place < layout->natts; place++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(layout, place);
+		PackedColumn *column = &scan->columns[scan->ncolumns];
+		Oid			input;
+
+		if (attribute->attisdropped)
+			continue;
+		foreach(cell, names)
+		{
+			if (strcmp(strVal(lfirst(cell)), NameStr(attribute->attname)) != 0)
+				continue;
+			column->place = place;
+			column->type = attribute->atttypid;
+			column->typmod = attribute->atttypmod;
+			getTypeInputInfo(column->type, &input, &column->ioparam);
+			fmgr_info_cxt(input, &column->input, memory);
+			scan->ncolumns++;
+			break;
+		}
+	}
+}
+
+/* Let go of packed rows. */
+static void
+drop_packed(TableScan *scan)
+{
+	free(scan->packed);
+	scan->packed = NULL;
+	scan->rows = 0;
+}
+
+/* Take over the rows that Python handed over, one at least. */
+static void
+take_packed(TableScan *scan)
+{
+	drop_packed(scan);
+	scan->packed = handed.rows;
+	handed.rows = NULL;
+	scan->next = scan->packed;
+	scan->end = scan->packed + handed.length;
+	if (scan->columns == NULL)
+		find_packed_columns(scan);
+	scan->rows = packed_array(scan);
+	if (scan->rows == 0)
+		damaged();
+}
+
+
+/* ------------------------------------------------------------------------
+ * Rows of keys that were asked for before
+ * ------------------------------------------------------------------------
+ */
+
+/* The value of the only operand, if that is what selects a row; else NULL. */
+static text *
+scan_key(TableScan *scan)
+{
+	if (list_length(scan->operands) != 1 || scan->params->params[0].ptype != TEXTOID)
+		return NULL;
+	return DatumGetTextPP(scan->params->params[0].value);
+}
+
+static uint32
+hash_key(text *key)
+{
+	return DatumGetUInt32(hash_any((unsigned char *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)));
+}
+
+static bool
+same_key(text *one, text *other)
+{
+	return VARSIZE_ANY_EXHDR(one) == VARSIZE_ANY_EXHDR(other) &&
+		memcmp(VARDATA_ANY(one), VARDATA_ANY(other), VARSIZE_ANY_EXHDR(one)) == 0;
+}
+
+/* The row that Python gave for this key before, NULL when it did not. */
+static HeapTuple
+known_row(TableScan *scan)
+{
+	text	   *key = scan->known ? scan_key(scan) : NULL;
+	KeyedRow   *found;
+	uint32		hash;
+
+	if (key == NULL)
+		return NULL;
+	hash = hash_key(key);
+	found = hash_search(scan->known, &hash, HASH_FIND, NULL);
+	return found && same_key(found->key, key) ? found->row : NULL;
+}
+
+/* Remember the row in the slot; all that is known is forgotten at work_mem. */
+static void
+remember_row(TableScan *scan, TupleTableSlot *slot)
+{
+	text	   *key = scan_key(scan);
+	MemoryContext before;
+	KeyedRow   *entry;
+	uint32		hash;
+
+	if (key == NULL)
+		return;
+	if (scan->known && MemoryContextMemAllocated(scan->memory, true) > work_mem * (Size) 1024)
+	{
+		scan->known = NULL;
+		MemoryContextDelete(scan->memory);
+	}
+	if (scan->known == NULL)
+	{
+		HASHCTL		how = {.keysize = sizeof(uint32), .entrysize = sizeof(KeyedRow)};
+
+		scan->memory = AllocSetContextCreate(scan->node->ss.ps.state->es_query_cxt,
+											 "cloudtrail_fdw known rows", ALLOCSET_DEFAULT_SIZES);
+		how.hcxt = scan->memory;
+		scan->known = hash_create("cloudtrail_fdw known rows", 256, &how,
+								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	before = MemoryContextSwitchTo(scan->memory);
+	hash = hash_key(key);
+	entry = hash_search(scan->known, &hash, HASH_ENTER, NULL);
+	entry->key = (text *) DatumGetPointer(datumCopy(PointerGetDatum(key), false, -1));
+	entry->row = ExecCopySlotHeapTuple(slot);
+	MemoryContextSwitchTo(before);
+}
+
+
+/* ------------------------------------------------------------------------
  * Scanning
  * ------------------------------------------------------------------------
  */
@@ -1010,6 +1331,7 @@ release_scan(void *arg)
 {
 	TableScan  *scan = arg;
 
+	drop_packed(scan);
 	if (!scan->open)
 		return;
 	scan->open = false;
@@ -1129,35 +1451,67 @@ evaluate_operands(TableScan *scan)
 }
 
 /*
- * The next row.  At the first of each (re)scan Multicorn evaluates its
+ * Begin a (re)scan: the row when it is known and the only one, else NULL, and
+ * then scan->empty says whether there is none.
+ */
+static TupleTableSlot *
+start_scan(TableScan *scan)
+{
+	HeapTuple	row;
+
+	scan->fresh = false;
+	evaluate_operands(scan);
+	row = scan->empty ? NULL : known_row(scan);
+	if (row == NULL)
+		return NULL;
+	scan->empty = true;			/* after this one */
+	ExecForceStoreHeapTuple(row, scan->node->ss.ss_ScanTupleSlot, false);
+	return scan->node->ss.ss_ScanTupleSlot;
+}
+
+/*
+ * The next row from Multicorn.  At the first of each (re)scan it evaluates its
  * parameters, so it is lent our list of them.
  */
 static TupleTableSlot *
-ctIterateForeignScan(ForeignScanState *node)
+multicorn_row(TableScan *scan)
 {
-	TableScan  *scan = node->fdw_state;
+	ForeignScanState *node = scan->node;
 	EState	   *estate = node->ss.ps.state;
 	ExprContext *econtext = node->ss.ps.ps_ExprContext;
 	ParamListInfo estate_params = estate->es_param_list_info;
 	ParamListInfo econtext_params = econtext->ecxt_param_list_info;
 	TupleTableSlot *volatile slot = NULL;
 
-	if (scan->fresh)
-		evaluate_operands(scan);
-	if (scan->empty)
-	{
-		scan->fresh = false;
-		return ExecClearTuple(node->ss.ss_ScanTupleSlot);
-	}
-	if (scan->fresh)
-		estate->es_param_list_info = econtext->ecxt_param_list_info = scan->params;
-	scan->fresh = false;
+	empty_hands();
 	node->fdw_state = scan->multicorn;
-	CALL_MULTICORN(slot = multicorn->IterateForeignScan(node),
+	estate->es_param_list_info = econtext->ecxt_param_list_info = scan->params;
+	CALL_MULTICORN((scan->again ? multicorn->ReScanForeignScan(node) : (void) 0,
+					scan->again = false, slot = multicorn->IterateForeignScan(node)),
 				   (node->fdw_state = scan, estate->es_param_list_info = estate_params,
 					econtext->ecxt_param_list_info = econtext_params));
-	CHECK_FOR_INTERRUPTS();
+	if (handed.rows)
+	{
+		take_packed(scan);
+		return packed_row(scan);
+	}
+	if (handed.only_row && !TupIsNull(slot))
+		remember_row(scan, slot);
 	return slot;
+}
+
+static TupleTableSlot *
+ctIterateForeignScan(ForeignScanState *node)
+{
+	TableScan  *scan = node->fdw_state;
+	TupleTableSlot *slot = NULL;
+
+	CHECK_FOR_INTERRUPTS();
+	if (scan->fresh && (slot = start_scan(scan)) != NULL)
+		return slot;
+	if (scan->empty)
+		return ExecClearTuple(node->ss.ss_ScanTupleSlot);
+	return scan->rows > 0 ? packed_row(scan) : multicorn_row(scan);
 }
 
 static void
@@ -1165,9 +1519,8 @@ ctReScanForeignScan(ForeignScanState *node)
 {
 	TableScan  *scan = node->fdw_state;
 
-	scan->fresh = true;
-	node->fdw_state = scan->multicorn;
-	CALL_MULTICORN(multicorn->ReScanForeignScan(node), node->fdw_state = scan);
+	scan->fresh = scan->again = true;
+	drop_packed(scan);
 }
 
 static void
@@ -1175,6 +1528,7 @@ ctEndForeignScan(ForeignScanState *node)
 {
 	TableScan  *scan = node->fdw_state;
 
+	drop_packed(scan);
 	if (!scan->open)
 		return;
 	scan->open = false;

@@ -20,7 +20,7 @@ from cloudtrail_fdw.sandbox import cluster, runtime, site
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "fdw" / "handler"
-PROBE = ("probe_fdw.py", "probe_rows.py", "probe_tables.py")
+PROBE = ("probe_fdw.py", "probe_handed.py", "probe_rows.py", "probe_tables.py")
 WITH, WITHOUT = "handler", "bare"  # databases: behind our handler, behind Multicorn's own
 
 

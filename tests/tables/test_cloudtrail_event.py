@@ -84,6 +84,20 @@ def test_every_field_is_what_postgresql_extracts(events: tuple[Sandbox, list[str
         ).fetchone() == (0,)
 
 
+def test_each_column_alone_is_that_of_whole_rows(events: tuple[Sandbox, list[str]]) -> None:
+    sandbox, _messages = events
+    with sandbox.connect() as db:
+        db.execute("CREATE TEMP TABLE copy AS SELECT * FROM cloudtrail_event")
+        for column in COLUMNS:
+            digest = (
+                f"SELECT md5(string_agg(digest, ',' ORDER BY digest)) FROM (SELECT "
+                f"coalesce(md5({column.name}::text), 'null') AS digest FROM "
+            )
+            alone = db.execute(f"{digest} cloudtrail_event) AS digests").fetchone()
+            whole = db.execute(f"{digest} copy) AS digests").fetchone()
+            assert alone == whole, column.name
+
+
 def test_event_time_is_the_records_or_the_delivery(events: tuple[Sandbox, list[str]]) -> None:
     sandbox, _messages = events
     with sandbox.connect() as db:

@@ -30,6 +30,7 @@ TOKEN = re.compile(
     rb'"(?:[^"\\]|\\.)*"|-?(?P<digits>[0-9]+(?:\.[0-9]+)?)(?:[eE](?P<exponent>[+-]?[0-9]+))?'
 )
 LARGEST_EXPONENT = 10_000
+LONGEST_PLAIN = 10_000  # a text without room for so many digits
 STRING = msgspec.json.Decoder(str)
 ABSENT = msgspec.Raw()
 
@@ -89,7 +90,7 @@ def read_record(message: str, level: Level) -> tuple[dict[str, object], Optional
     faults: list[str] = []
     if not level.members:
         return values, None
-    text = safe_numbers(safe_json(message).encode())
+    text = safe_numbers(safe_json(message))
     try:
         record = level.decoder.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -138,18 +139,20 @@ def read_time(raw: bytes) -> str:
     return times.to_text(instant)
 
 
-def has_suspect_number(text: bytes) -> bool:
-    """Whether JSON may hold a number that numeric cannot; looks outside strings only, if it can."""
-    if b"\\" not in text:  # then every quote begins or ends a string
-        outside = b"".join(text.split(b'"')[::2]).lower()
-        if b"e" not in outside.replace(b"true", b"").replace(b"false", b"") and len(text) < 9999:
-            return False
-    return SUSPECT_NUMBER.search(text) is not None
+def has_suspect_number(text: str) -> bool:
+    """Whether JSON may hold a number that numeric cannot: one with an exponent, or a long one."""
+    if len(text) > LONGEST_PLAIN:
+        return SUSPECT_NUMBER.search(text.encode()) is not None
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    # now every quote begins or ends a string
+    outside = "".join(text.split('"')[::2])
+    return "E" in outside or "e" in outside.replace("true", "").replace("false", "")
 
 
-def safe_numbers(text: bytes) -> bytes:
+def safe_numbers(text: str) -> bytes:
     """JSON whose numbers jsonb accepts: those that numeric cannot hold become strings."""
-    return TOKEN.sub(hold_number, text) if has_suspect_number(text) else text
+    return TOKEN.sub(hold_number, text.encode()) if has_suspect_number(text) else text.encode()
 
 
 def hold_number(token: re.Match[bytes]) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
-from operator import add, attrgetter, itemgetter
+from operator import add, attrgetter, contains, itemgetter
 from typing import Any, NamedTuple, Optional, Union
 
 import msgspec
@@ -25,6 +25,8 @@ PLAIN_TIMES = re.compile(
     r"|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z\n)+",
     re.ASCII,
 )
+MESSAGE = attrgetter("message")
+WHOLE = "cloudtrail_event"  # the column of the whole record
 FLAGS: dict[object, Optional[bool]] = {None: None, "true": True, "false": False}
 TYPES: dict[str, tuple[Any, Any]] = {
     "text": (Optional[str], None),
@@ -55,20 +57,22 @@ def plain_flag(value: Union[bool, str, None]) -> Optional[bool]:
     return value if isinstance(value, bool) else FLAGS[value]
 
 
-def plain_json(raw: msgspec.Raw) -> Optional[str]:
-    """JSON that jsonb takes as it is; ValueError for a number that may be too large."""
-    text = bytes(raw)
-    if text in (b"", b"null"):
-        return None
-    if b"\\u" in text or has_suspect_number(text):
-        raise ValueError
-    return text.decode()
+def plain_for_jsonb(message: str) -> bool:
+    """Whether jsonb takes a record as it is, if it is JSON."""
+    surrogate = "\\ud" in message or "\\uD" in message
+    return not surrogate and not has_suspect_number(message)
+
+
+def plain_json(raws: Sequence[msgspec.Raw]) -> Sequence[Optional[str]]:
+    """Objects and arrays as they are written, of records that were found safe for jsonb."""
+    texts = map(str, raws, repeat("utf-8"))
+    return [None if text in ("", "null") else text for text in texts]
 
 
 CONVERSIONS: dict[str, Callable[[Sequence[Any]], Iterable[object]]] = {
     "boolean": lambda values: map(plain_flag, values),
     "timestamp with time zone": plain_times,
-    "jsonb": lambda values: map(plain_json, values),
+    "jsonb": plain_json,
 }
 
 
@@ -115,10 +119,9 @@ def make_reader(
     wanted = {*layout, *checked}.union(*(derived[name].of for name in layout if name in derived))
     chosen = [column for column in columns if column.name in wanted]
     spare = [column for column in columns if column not in chosen and len(column.path) == 1]
-    # an attrgetter of one name gives no tuple
-    outer, inside, holder = split_members(
-        chosen + spare[: max(0, 2 - len(chosen))] if chosen else []
-    )
+    if chosen or WHOLE in wanted:  # an attrgetter of one name gives no tuple
+        chosen += spare[: max(0, 2 - len(chosen))]
+    outer, inside, holder = split_members(chosen)
     if len(outer) == 1 or len(inside) == 1 or len({c.path[0] for c in inside}) > 1:
         return None
     members = [*outer, *inside]
@@ -134,14 +137,17 @@ def make_reader(
     place.update({name: number for number, name in enumerate([*names, *origin], len(members))})
     if not wanted <= {"", *place}:
         return None
+    stored_as_json = WHOLE in wanted or any(column.type == "jsonb" for column in members)
     nothing = len(members) + len(names) + len(origin)
-    pick = itemgetter(*(place.get(name, nothing) for name in layout))
+    pick = picker([place.get(name, nothing) for name in layout])
 
     def read(events: Sequence[LogEvent]) -> Iterable[Row]:
         values: list[Row] = [()] * len(events)
         if read_outer is not None:
-            messages = [event.message for event in events]
-            if any("\\u0000" in message for message in messages if "\\" in message):
+            messages = list(map(MESSAGE, events))
+            if True in map(contains, messages, repeat("\\u0000")):
+                raise ValueError
+            if stored_as_json and not all(map(plain_for_jsonb, messages)):
                 raise ValueError
             values = read_outer(messages)
         if read_inner is not None:
@@ -157,6 +163,14 @@ def make_reader(
     return read
 
 
+def picker(places: Sequence[int]) -> Callable[[Row], Row]:
+    """A function from a row to the row of its values at ``places``."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    start = places[0] if places else 0
+    return itemgetter(slice(start, start + len(places)))
+
+
 def split_members(columns: Sequence[Column]) -> tuple[list[Column], list[Column], int]:
     """The columns of the record itself, those inside a member that is wanted whole, and its place.
 
@@ -168,9 +182,3 @@ def split_members(columns: Sequence[Column]) -> tuple[list[Column], list[Column]
     holders = [n for n, c in enumerate(outer) if inside and c.path == inside[0].path[:1]]
     return outer, inside, holders[0] if holders else 0
 
-
-def plain_record(event: LogEvent) -> str:
-    """A whole record that jsonb takes as it is; ValueError for any other."""
-    if "\\u" in event.message or has_suspect_number(event.message.encode()):
-        raise ValueError
-    return event.message

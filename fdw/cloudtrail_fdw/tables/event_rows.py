@@ -19,7 +19,7 @@ from cloudtrail_fdw.sources.cloudtrail_record import (
     storable,
 )
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
-from cloudtrail_fdw.sources.plain_rows import Derived, Row, make_reader, plain_record
+from cloudtrail_fdw.sources.plain_rows import MESSAGE, WHOLE, Derived, Row, make_reader
 from cloudtrail_fdw.tables.event_columns import COLUMNS, MEMBERS
 
 RECORD = make_level(MEMBERS)
@@ -50,7 +50,7 @@ OF_EVENT: dict[str, Callable[[LogEvent], object]] = {
     "timestamp": lambda event: times.milliseconds_to_text(event.timestamp),
     "ingestion_time": lambda event: times.milliseconds_to_text(event.ingestion_time),
     "message": lambda event: storable(event.message),
-    "cloudtrail_event": plain_record,
+    WHOLE: MESSAGE,
     "parse_error": lambda event: None,
 }
 

@@ -1,0 +1,55 @@
+"""Foreign data wrappers that hand rows over packed, and that say which row is the only one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from multicorn import ForeignDataWrapper
+
+from cloudtrail_fdw import interrupts
+from cloudtrail_fdw.bounds import Qual
+from cloudtrail_fdw.handler import Handler
+
+
+class PackedFdw(ForeignDataWrapper):  # type: ignore[misc]
+    """The pages of the setting ``probe.pages``, a JSON array of hexadecimal texts."""
+
+    def __init__(self, options: Mapping[str, str], columns: Mapping[str, Any]) -> None:
+        super().__init__(options, columns)
+        self.width = len(columns)
+        self.handler = Handler()
+
+    def execute(self, quals: Sequence[Qual], columns: Iterable[str]) -> Iterator[Sequence[object]]:
+        """Rows of nothing, for which the handler puts the packed ones."""
+        for page in json.loads(interrupts.setting("probe.pages") or "[]"):
+            self.handler.hand_over(bytes.fromhex(page))
+            yield [None] * self.width
+
+
+class CountedFdw(ForeignDataWrapper):  # type: ignore[misc]
+    """One row for a key: the key, and how often this table was asked; no row for ``none``."""
+
+    def __init__(self, options: Mapping[str, str], columns: Mapping[str, Any]) -> None:
+        super().__init__(options, columns)
+        self.handler = Handler()
+        self.handler.needs("k")
+        self.asked = 0
+
+    def execute(self, quals: Sequence[Qual], columns: Iterable[str]) -> Iterator[Sequence[object]]:
+        """The row for the key."""
+        self.asked += 1
+        (key,) = [qual.value for qual in quals if (qual.field_name, qual.operator) == ("k", "=")]
+        if key != "none":
+            self.handler.only_row()
+            yield [key, self.asked]
+
+    def get_rel_size(self, quals: Sequence[Qual], columns: Iterable[str]) -> tuple[int, int]:
+        """Forbid plans without the key."""
+        self.handler.needs("k")
+        return 1, 40
+
+    def get_path_keys(self) -> list[tuple[tuple[str, ...], int]]:
+        """One row for a key."""
+        return [(("k",), 1)]

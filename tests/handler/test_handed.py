@@ -1,0 +1,188 @@
+"""Rows that Python hands over packed, and rows of keys that a join asks for again."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from probe_servers import Probe
+
+Session = psycopg.Connection[tuple[Any, ...]]
+COLUMNS = "a text, gone int, b boolean, j jsonb, at timestamptz, i inet"
+ROWS = [
+    ["x", True, '{"n": 1}', "2024-01-03T00:00:00Z", "10.0.0.1"],
+    [None, False, None, None, None],
+    ["", None, "[]", "infinity", "::1"],
+    ["\u00e9\u4e2d\U0001f600" * 50, None, None, None, None],  # str16
+    ["long" * 20_000, None, '"' + "j" * 300 + '"', None, None],  # str32
+]
+SEEN = "SELECT a, b, j::text, at::text, host(i) FROM packed"
+EXPECTED = [
+    ("x", True, '{"n": 1}', "2024-01-03 00:00:00+00", "10.0.0.1"),
+    (None, False, None, None, None),
+    ("", None, "[]", "infinity", "::1"),
+    ("\u00e9\u4e2d\U0001f600" * 50, None, None, None, None),
+    ("long" * 20_000, None, '"' + "j" * 300 + '"', None, None),
+]
+
+
+@pytest.fixture
+def handed(probed: Probe) -> Iterator[Session]:
+    """A session with the tables of probe_handed."""
+    with probed.connect() as session:
+        for name, columns in (("Packed", COLUMNS), ("Counted", "k text, asked int")):
+            table = name.lower()
+            session.execute(f"DROP SERVER IF EXISTS {table} CASCADE")
+            session.execute(
+                f"CREATE SERVER {table} FOREIGN DATA WRAPPER probe "
+                f"OPTIONS (wrapper 'probe_handed.{name}Fdw')"
+            )
+            session.execute(f"CREATE FOREIGN TABLE {table} ({columns}) SERVER {table}")
+        session.execute("ALTER FOREIGN TABLE packed DROP COLUMN gone")
+        session.execute("SET TimeZone = 'UTC'")
+        if session.info.server_version >= 140000:
+            session.execute("SET enable_memoize = off")
+        yield session
+
+
+def give(session: Session, *pages: bytes) -> None:
+    """Let the table ``packed`` hand over these."""
+    texts = json.dumps([page.hex() for page in pages])
+    session.execute("SELECT set_config('probe.pages', %s, false)", [texts])
+
+
+def rows(session: Session, sql: str) -> list[Any]:
+    return session.execute(sql).fetchall()
+
+
+def pack(found: Sequence[Sequence[object]]) -> bytes:
+    return msgspec.msgpack.encode(found)
+
+
+def test_packed_rows_are_read(handed: Session) -> None:
+    give(handed, pack(ROWS), pack(ROWS[:1]))
+    assert rows(handed, SEEN) == [*EXPECTED, EXPECTED[0]]
+    give(handed, pack([[str(n), n % 2 == 0] for n in range(70_000)]))  # array32
+    found = rows(
+        handed, "SELECT count(*), count(DISTINCT a), count(*) FILTER (WHERE b) FROM packed"
+    )
+    assert found == [(70_000, 70_000, 35_000)]
+
+
+def test_only_wanted_columns_are_packed(handed: Session) -> None:
+    give(handed, pack([["10.0.0.1"], [None]]))
+    assert rows(handed, "SELECT host(i) FROM packed") == [("10.0.0.1",), (None,)]
+    give(handed, pack([[], [], []]))
+    assert rows(handed, "SELECT count(*) FROM packed") == [(3,)]
+    give(handed, pack([["x", "10.0.0.1"], ["y", "10.0.0.2"]]))  # in the table's order
+    assert rows(handed, "SELECT a FROM packed WHERE i = '10.0.0.2'") == [("y",)]
+
+
+def test_a_rescan_drops_what_is_left(handed: Session) -> None:
+    give(handed, pack([[str(n)] for n in range(10)]), pack([["10"]]))
+    sql = ("SELECT g, (SELECT count(a) FROM (SELECT a FROM packed WHERE g > 0 LIMIT 3) AS p) "
+           "FROM generate_series(1, 4) AS g")  # fmt: skip
+    assert rows(handed, sql) == [(1, 3), (2, 3), (3, 3), (4, 3)]
+    twice = "SELECT count(*) FROM packed AS p, packed AS q WHERE p.a = q.a"
+    assert rows(handed, twice) == [(11,)]
+
+
+@pytest.mark.parametrize(
+    ("page", "state"),
+    [
+        (b"", "HV000"),
+        (b"\x90", "HV000"),  # no row
+        (b"\xc0", "HV000"),  # no array
+        (pack([["x"]])[:-1], "HV000"),  # cut off
+        (pack([["x"]]).replace(b"\x91\x91", b"\x92\x91"), "HV000"),  # a row is missing
+        (pack([["x", "y"]]), "HV000"),  # too many columns
+        (pack([[1.5]]), "HV000"),
+        (pack([[True]]), "HV000"),  # a is no boolean
+        (pack([["x\0y"]]), "HV000"),
+        (b"\x91\x91\xdb\xff\xff\xff\xffx", "HV000"),
+        (b"\xdd\xff\xff\xff\xff\x91\xa1x", "HV000"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error(handed: Session, page: bytes, state: str) -> None:
+    give(handed, page)
+    with pytest.raises(psycopg.Error) as caught:
+        handed.execute("SELECT count(a) FROM packed")
+    assert caught.value.sqlstate == state
+    give(handed, pack([["x"]]))
+    assert rows(handed, "SELECT a FROM packed") == [("x",)]
+
+
+def test_a_value_of_another_type_is_an_error(handed: Session) -> None:
+    for column, text, state in (("j", "{", "22P02"), ("at", "soon", "22007"), ("b", "x", "22P02")):
+        give(handed, pack([[text]]))
+        with pytest.raises(psycopg.Error) as caught:
+            handed.execute(f"SELECT {column} FROM packed")
+        assert caught.value.sqlstate == state
+
+
+def test_no_damage_crashes_the_server(handed: Session) -> None:
+    chance = random.Random(7)  # noqa: S311 - damage, no secret
+    whole = pack(ROWS[:4])
+    pid, endings = handed.info.backend_pid, set()
+    for _ in range(600):
+        page = bytearray(
+            whole[: chance.randrange(1, len(whole))] if chance.random() < 0.2 else whole
+        )
+        for _ in range(chance.randrange(1, 4)):
+            page[chance.randrange(len(page))] = chance.randrange(256)
+        give(handed, bytes(page))
+        try:
+            handed.execute("SELECT count(a), count(b), count(j), count(at), count(i) FROM packed")
+            endings.add("rows")
+        except psycopg.Error as error:
+            endings.add(str(error.sqlstate))
+    assert {"rows", "HV000"} < endings
+    assert rows(handed, "SELECT pg_backend_pid()") == [(pid,)]
+
+
+KEYS = "(SELECT 'k' || g % 3 AS k FROM generate_series(1, 30) AS g OFFSET 0) AS keys"
+
+
+def test_a_key_is_asked_once(handed: Session) -> None:
+    sql = f"SELECT c.k, count(*), min(asked), max(asked) FROM {KEYS} JOIN counted AS c USING (k)"
+    found = rows(handed, f"{sql} GROUP BY c.k")
+    assert sorted(row[0] for row in found) == ["k0", "k1", "k2"]
+    assert all(row[1] == 10 and row[2] == row[3] for row in found)
+
+
+def test_another_query_asks_again(handed: Session) -> None:
+    sql = f"SELECT max(asked) FROM {KEYS} JOIN counted AS c USING (k)"
+    first, second = rows(handed, sql), rows(handed, sql)
+    assert second[0][0] == first[0][0] + 3
+
+
+def test_no_row_and_no_key(handed: Session) -> None:
+    keys = "(VALUES ('a'), ('none'), (NULL), ('a'), ('none')) AS keys (k)"
+    found = rows(handed, f"SELECT keys.k, c.k FROM {keys} LEFT JOIN counted AS c ON c.k = keys.k")
+    assert found == [("a", "a"), ("none", None), (None, None), ("a", "a"), ("none", None)]
+
+
+def test_keys_of_one_hash_are_told_apart(handed: Session) -> None:
+    pairs = rows(handed, "SELECT min(s), max(s) FROM (SELECT 'key ' || g AS s FROM "
+                 "generate_series(1, 400000) AS g) AS made GROUP BY hashtext(s) "
+                 "HAVING count(*) > 1")  # fmt: skip
+    assert pairs
+    keys = [key for pair in pairs for key in (*pair, *pair)]
+    found = handed.execute("SELECT keys.k, c.k FROM unnest(%s::text[]) AS keys (k) "
+                           "JOIN counted AS c ON c.k = keys.k", [keys]).fetchall()  # fmt: skip
+    assert found == [(key, key) for key in keys]
+
+
+def test_what_is_known_is_bounded(handed: Session) -> None:
+    handed.execute("SET work_mem = '64kB'")
+    keys = "(SELECT g % 5000 || repeat('x', 100) AS k FROM generate_series(1, 10000) AS g OFFSET 0)"
+    sql = (f"SELECT count(*), count(DISTINCT c.asked), bool_and(c.k = keys.k) FROM {keys} AS keys "
+           "JOIN counted AS c ON c.k = keys.k")  # fmt: skip
+    (found,) = rows(handed, sql)
+    assert (found[0], found[2]) == (10_000, True)
+    assert found[1] > 5_000  # some were forgotten, and asked for again
