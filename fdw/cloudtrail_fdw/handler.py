@@ -58,6 +58,11 @@ class Handler:
         if column and self.active and self.namer is not None:
             self.namer(column.encode())
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether rows may be handed over: a library of an earlier version does not take them."""
+        return self.active and self.taker is not None
+
     def hand_over(self, rows: bytes) -> None:
         """Give the scan that runs these rows instead of the one that is yielded next.
 

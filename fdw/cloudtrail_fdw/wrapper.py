@@ -150,7 +150,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         try:
             request, settings = self.request(quals, columns, False, sortkeys)
             layout = self.filled(columns)
-            if self.table.packed is not None and self.handler.active:
+            if self.table.packed is not None and self.handler.takes_rows:
                 for rows in self.table.packed(request, settings, tuple(filter(None, layout))):
                     self.handler.hand_over(rows)
                     yield self.in_place_of_rows

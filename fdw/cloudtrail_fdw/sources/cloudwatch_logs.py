@@ -130,9 +130,12 @@ def read_page(answer: Any) -> tuple[Page, int]:
     """The page and its size in bytes; BadAnswerError for one that was cut off."""
     body = answer["raw_body"]
     try:
-        if (b"\\ud" in body or b"\\uD" in body) and SURROGATE.search(body):
-            return msgspec.convert(json.loads(body), Page), len(body)
         return PAGE.decode(body), len(body)
+    except (msgspec.MsgspecError, ValueError):
+        if not SURROGATE.search(body):
+            raise aws.BadAnswerError from None
+    try:
+        return msgspec.convert(json.loads(body), Page), len(body)
     except (msgspec.MsgspecError, ValueError):
         raise aws.BadAnswerError from None
 

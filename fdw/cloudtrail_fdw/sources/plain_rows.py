@@ -8,9 +8,9 @@ that PostgreSQL could not store. Any other record is left to the reader that kno
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from operator import add, attrgetter, contains, itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple, Optional, Union
 
 import msgspec
@@ -59,7 +59,7 @@ def plain_flag(value: Union[bool, str, None]) -> Optional[bool]:
 
 def plain_for_jsonb(message: str) -> bool:
     """Whether jsonb takes a record as it is, if it is JSON."""
-    surrogate = "\\ud" in message or "\\uD" in message
+    surrogate = "\\" in message and ("\\ud" in message or "\\uD" in message)
     return not surrogate and not has_suspect_number(message)
 
 
@@ -69,8 +69,8 @@ def plain_json(raws: Sequence[msgspec.Raw]) -> Sequence[Optional[str]]:
     return [None if text in ("", "null") else text for text in texts]
 
 
-CONVERSIONS: dict[str, Callable[[Sequence[Any]], Iterable[object]]] = {
-    "boolean": lambda values: map(plain_flag, values),
+CONVERSIONS: dict[str, Callable[[Any], Iterable[object]]] = {
+    "boolean": lambda values: list(map(plain_flag, values)),
     "timestamp with time zone": plain_times,
     "jsonb": plain_json,
 }
@@ -91,13 +91,14 @@ def plain_struct(columns: Iterable[Column], depth: int = 0) -> type[msgspec.Stru
     return msgspec.defstruct("Plain", fields, gc=False, frozen=True)
 
 
-def values_of(
+def columns_of(
     columns: Sequence[Column], depth: int = 0
-) -> Callable[[Iterable[Union[bytes, str]]], list[Row]]:
-    """A function from objects' JSON to the values of ``columns``, two at least."""
+) -> Callable[[Iterable[Union[bytes, str]]], Iterator[tuple[str, Sequence[Any]]]]:
+    """A function from objects' JSON to the names of ``columns``, two at least, and their values."""
+    names = [column.name for column in columns]
     decode = msgspec.json.Decoder(plain_struct(columns, depth)).decode
     get = attrgetter(*(".".join(column.path[depth:]) for column in columns))
-    return lambda texts: list(map(get, map(decode, texts)))
+    return lambda texts: zip(names, zip(*map(get, map(decode, texts))))
 
 
 def make_reader(
@@ -107,14 +108,15 @@ def make_reader(
     layout: Sequence[str],
     origin: Mapping[str, object],
     checked: Iterable[str] = (),
-) -> Optional[Callable[[Sequence[LogEvent]], Iterable[Row]]]:
+    required: Iterable[str] = (),
+) -> Optional[Callable[[Sequence[LogEvent]], list[Row]]]:
     """A function from events to their rows; None where the layout needs the slow way.
 
     ``columns`` are the record's, ``layout`` names the wanted ones, with an empty text for others;
     ``origin`` has the values that all events share; ``checked`` names more columns whose members
-    must have their usual shape. The function, and what it returns, raise
-    msgspec's errors, ValueError or KeyError where an event needs the slow way. It works column by
-    column, so that no Python code runs for a single value.
+    must have their usual shape, ``required`` those that must not be NULL where they are wanted.
+    The function raises msgspec's errors, ValueError or KeyError where an event needs the slow
+    way. It works column by column, so that no Python code runs for a single value.
     """
     wanted = {*layout, *checked}.union(*(derived[name].of for name in layout if name in derived))
     chosen = [column for column in columns if column.name in wanted]
@@ -124,61 +126,47 @@ def make_reader(
     outer, inside, holder = split_members(chosen)
     if len(outer) == 1 or len(inside) == 1 or len({c.path[0] for c in inside}) > 1:
         return None
-    members = [*outer, *inside]
-    read_outer = values_of(outer) if outer else None
-    read_inner = values_of(inside, 1) if inside else None
-    place = {column.name: number for number, column in enumerate(members)}
-    conversions = [(place[c.name], CONVERSIONS[c.type]) for c in members if c.type in CONVERSIONS]
-    makers = [(d.make, [place[part] for part in d.of]) for n, d in derived.items() if n in wanted]
-    takers = [take for name, take in of_event.items() if name in wanted]
-    # beside the members' values stand the converted, the made, the event's own and the shared
-    names = [c.name for c in members if c.type in CONVERSIONS]
-    names += [n for n in derived if n in wanted] + [n for n in of_event if n in wanted]
-    place.update({name: number for number, name in enumerate([*names, *origin], len(members))})
-    if not wanted <= {"", *place}:
+    if not wanted <= {"", *(c.name for c in chosen), *derived, *of_event, *origin}:
         return None
-    stored_as_json = WHOLE in wanted or any(column.type == "jsonb" for column in members)
-    nothing = len(members) + len(names) + len(origin)
-    pick = picker([place.get(name, nothing) for name in layout])
+    read_outer = columns_of(outer) if outer else None
+    read_inner = columns_of(inside, 1) if inside else None
+    conversions = [(c.name, CONVERSIONS[c.type]) for c in chosen if c.type in CONVERSIONS]
+    makers = [(name, *derived[name]) for name in layout if name in derived]
+    takers = [(name, of_event[name]) for name in layout if name in of_event]
+    shared = [(name, origin.get(name)) for name in {*layout} if name in origin or not name]
+    needed = [name for name in required if name in wanted]
+    stored_as_json = WHOLE in wanted or any(column.type == "jsonb" for column in chosen)
 
-    def read(events: Sequence[LogEvent]) -> Iterable[Row]:
-        values: list[Row] = [()] * len(events)
+    def read(events: Sequence[LogEvent]) -> list[Row]:
+        found: dict[str, Any] = {}
         if read_outer is not None:
             messages = list(map(MESSAGE, events))
-            if True in map(contains, messages, repeat("\\u0000")):
+            if any("\\u0000" in message for message in messages if "\\" in message):
                 raise ValueError
             if stored_as_json and not all(map(plain_for_jsonb, messages)):
                 raise ValueError
-            values = read_outer(messages)
+            found.update(read_outer(messages))
         if read_inner is not None:
-            texts = [bytes(value[holder]) or b"{}" for value in values]  # type: ignore[call-overload]
-            values = list(map(add, values, read_inner(texts)))
-        extra = [convert([value[n] for value in values]) for n, convert in conversions]
-        extra += [map(make, *([value[n] for value in values] for n in parts))
-                  for make, parts in makers]  # fmt: skip
-        extra += [map(take, events) for take in takers]
-        extra += [repeat(value) for value in (*origin.values(), None)]
-        return map(pick, map(add, values, zip(*extra)))
+            found.update(read_inner([bytes(raw) or b"{}" for raw in found[holder]]))
+        if any(None in found[name] for name in needed):
+            raise ValueError
+        found.update([(name, list(map(make, *(found[part] for part in parts))))
+                      for name, parts, make in makers])  # fmt: skip
+        found.update([(name, convert(found[name])) for name, convert in conversions])
+        found.update([(name, map(take, events)) for name, take in takers])
+        found.update([(name, [value] * len(events)) for name, value in shared])
+        return list(zip(*(found[name] for name in layout))) if layout else [()] * len(events)
 
     return read
 
 
-def picker(places: Sequence[int]) -> Callable[[Row], Row]:
-    """A function from a row to the row of its values at ``places``."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    start = places[0] if places else 0
-    return itemgetter(slice(start, start + len(places)))
-
-
-def split_members(columns: Sequence[Column]) -> tuple[list[Column], list[Column], int]:
-    """The columns of the record itself, those inside a member that is wanted whole, and its place.
+def split_members(columns: Sequence[Column]) -> tuple[list[Column], list[Column], str]:
+    """The columns of the record itself, those inside a member that is wanted whole, and its name.
 
     Such a member is kept as text, and its parts are read from that.
     """
     whole = {column.path for column in columns}
     inside = [c for c in columns if c.path[:1] in whole and len(c.path) > 1]
     outer = [c for c in columns if c not in inside]
-    holders = [n for n, c in enumerate(outer) if inside and c.path == inside[0].path[:1]]
-    return outer, inside, holders[0] if holders else 0
-
+    holders = [c.name for c in outer if inside and c.path == inside[0].path[:1]]
+    return outer, inside, holders[0] if holders else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
 from typing import Optional
 
 import msgspec
@@ -60,21 +59,9 @@ def plain_reader(
 ) -> Optional[Callable[[Sequence[LogEvent]], list[Row]]]:
     """The quick way from events to their rows, if there is one for this layout."""
     whole = "parse_error" in layout  # what it says depends on the whole record
-    extra = [column.name for column in COLUMNS if whole and column.path]
-    read = make_reader(MEMBERS, DERIVED, OF_EVENT, layout, origin, extra)
-    if read is None:
-        return None
-    if "event_time" not in layout:
-        return lambda events: list(read(events))
-    happened = itemgetter(list(layout).index("event_time"))
-
-    def rows(events: Sequence[LogEvent]) -> list[Row]:
-        found = list(read(events))
-        if None in map(happened, found):
-            raise ValueError  # event_time falls back to another column
-        return found
-
-    return rows
+    checked = [column.name for column in COLUMNS if whole and column.path]
+    # without an event_time of its own an event has that of its delivery
+    return make_reader(MEMBERS, DERIVED, OF_EVENT, layout, origin, checked, ("event_time",))
 
 
 def page_rows(
