@@ -110,7 +110,7 @@ def scan(
     chosen = settings(group.folder, **options)
     found = ModelScan(chosen, ask, Budget(chosen), threading.Event())
     found.source = group
-    found.rate.latency = latency
+    found.rate.latency = found.rate.latest = latency
     return found
 
 

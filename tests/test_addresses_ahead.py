@@ -6,6 +6,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from servers import Db, Sandbox, start
 
 ADDRESSES = [f"9.9.{number}.{number + 1}" for number in range(100)]
 NAMES = {address: [f"h{address}.example"] for address in ADDRESSES}
+CACHE = "cloudtrail_fdw_cache"  # the sandbox's folder of caches
 LATENCY = 0.05  # seconds; one after the other the addresses take 5
 AT_ONCE = 2.0  # seconds, as many as a loaded machine may need
 JOIN = (
@@ -45,11 +47,18 @@ def server(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sand
 
 @pytest.fixture
 def db(server: Sandbox) -> Iterator[Db]:
-    """A new session, which has asked no name server yet, and has read the events once."""
+    """A new session, as if no name server had ever been asked; it has read the events once."""
+    for path in names(server).parent.glob("names.*"):
+        path.unlink()
     with server.connect() as session:
         session.execute("SELECT count(source_ip_address) FROM cloudtrail_event")
         session.execute("SELECT city FROM ip_enrichment WHERE ip = '9.9.9.9'")
         yield session
+
+
+def names(sandbox: Sandbox) -> Path:
+    """The file that the sessions share."""
+    return Path(sandbox.state["dir"], "postgres", "data", CACHE, "dns", "names.sqlite")
 
 
 def change(sandbox: Sandbox, **shape: Any) -> None:
@@ -147,3 +156,47 @@ def test_a_cursor_whose_fetches_are_statements_gets_the_same(server: Sandbox, db
         cursor.execute(JOIN.encode())
         found = cursor.fetchmany(150) + cursor.fetchall()
     assert sorted(found, key=str) == expected
+
+
+def test_sessions_share_what_they_were_told(server: Sandbox, db: Db) -> None:
+    change(server, silent=["9.9.7.8"])
+    db.execute("SET cloudtrail_fdw.dns_timeout = '300 ms'")
+    expected = sorted(db.execute(JOIN.encode()).fetchall(), key=str)
+    assert {status for _, _, status in expected} == {"found", "none", "timeout", "not_requested"}
+    before = asked(server)
+    with server.connect() as other:
+        other.execute("SET cloudtrail_fdw.dns_timeout = '300 ms'")
+        assert sorted(other.execute(JOIN.encode()).fetchall(), key=str) == expected
+        assert asked(server) == before
+    found = names(server).stat()
+    assert found.st_mode & 0o777 == 0o600
+    assert names(server).parent.stat().st_mode & 0o777 == 0o700
+    assert found.st_uid == names(server).parents[2].stat().st_uid
+    change(server, silent=[])
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "cut off", "switched off"])
+def test_a_damaged_file_is_as_if_it_were_not_there(server: Sandbox, db: Db, damage: str) -> None:
+    query = b"SELECT reverse_dns FROM ip_enrichment WHERE ip = '9.9.7.8'"
+    db.execute(query)
+    before = pointers(server)
+    for turn in (1, 2):
+        with server.connect() as other:
+            if damage == "switched off":
+                other.execute("SET cloudtrail_fdw.cache = off")
+            elif turn == 1:
+                hurt(names(server), damage)
+            assert other.execute(query).fetchall() == [("h9.9.7.8.example",)]
+    assert pointers(server) - before == (2 if damage == "switched off" else 1)
+
+
+def hurt(path: Path, damage: str) -> None:
+    """Damage the file in place."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        if damage == "cut off":
+            file.truncate(size // 3)
+        else:
+            file.write(b"\xff" * size)
+    for extra in path.parent.glob("names.sqlite-*"):
+        extra.unlink()

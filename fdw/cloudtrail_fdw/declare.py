@@ -30,6 +30,7 @@ class Push(Enum):
     EQUAL = "=, IN"
     FLAG = "boolean tests"
     NETWORK = "=, <<=, << (IPv4)"
+    HOLDS = "=, >>=, >> (one address or network)"
 
 
 @dataclass(frozen=True)

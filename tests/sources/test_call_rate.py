@@ -127,11 +127,24 @@ def test_a_stop_ends_the_wait() -> None:
 )
 def test_as_many_chains_as_rate_times_latency(quota: float, latency: float, chains: int) -> None:
     bucket = CallRate(quota)
-    assert bucket.chains == 1
+    assert bucket.chains(latency) == 1
     bucket.answered(latency)
-    assert bucket.chains == chains
+    assert bucket.chains(bucket.latest) == chains
     bucket.answered(0.0)
+    assert bucket.latest == 0.0
     assert bucket.latency == pytest.approx(latency * 0.7)
+
+
+def test_chains_that_wait_for_each_other_get_no_company() -> None:
+    """A service, or a processor, that is busy answers later the more it is asked."""
+    bucket = CallRate(100.0)
+    bucket.answered(0.02)
+    alone = bucket.latest
+    for _ in range(50):
+        bucket.answered(0.01 * bucket.chains(alone))
+    assert bucket.latency == pytest.approx(0.05)
+    assert bucket.chains(alone) == 5  # not 32
+    assert bucket.chains(0.03) == 6  # the average, where that is less than twice as much
 
 
 def test_the_quota_is_the_regions_unless_told(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Service:
 def rate() -> CallRate:
     found = CallRate(25.0)
     found.answered(0.2)
-    assert found.chains == 6
+    assert found.chains(0.2) == 6
     return found
 
 
@@ -114,7 +114,7 @@ def test_nobody_reads_far_ahead(rate: CallRate) -> None:
     for taken in range(1, 4):
         next(pieces)
         time.sleep(0.1)
-        assert service.given <= taken + rate.chains + 2  # one in each hand, two on the table
+        assert service.given <= taken + rate.chains(0.2) + 2  # one in each hand, two on the table
     pieces.close()
 
 

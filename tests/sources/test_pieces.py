@@ -100,6 +100,16 @@ def test_a_chain_that_stops_claims_only_what_it_has_read() -> None:
     ]
 
 
+def test_no_page_is_asked_for_behind_the_end() -> None:
+    def pages() -> Iterator[tuple[list[LogEvent], bool]]:
+        yield [event(1, LOW), event(2, HIGH)], False
+        raise AssertionError
+
+    assert list(cut(pages(), LOW, lambda: HIGH, newest_first=False)) == [
+        Piece(LOW, HIGH, [event(1, LOW)], 1)
+    ]
+
+
 @pytest.mark.parametrize("stamps", [(LOW + 3, LOW + 2), (LOW - 1, LOW + 2)])
 def test_pages_out_of_order_are_an_error(stamps: tuple[int, ...]) -> None:
     pages: Pages = [([event(stamp, stamp) for stamp in stamps], True)]

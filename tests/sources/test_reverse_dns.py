@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -19,7 +20,16 @@ from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings, read_settings
 from cloudtrail_fdw.sandbox.dns_server import Zone, serving
-from cloudtrail_fdw.sources import addresses_ahead, dns_channel, reverse_dns
+from cloudtrail_fdw.sources import (
+    addresses_ahead,
+    dns_channel,
+    dns_names,
+    dns_questions,
+    name_cache,
+    reverse_dns,
+)
+from cloudtrail_fdw.sources.address import classify
+from cloudtrail_fdw.sources.dns_patience import Patience
 from cloudtrail_fdw.sources.reverse_dns import Answer, resolve
 
 HOSTILE = 'a\nb\x00"<script>. ${x}\x1b[31m\xff.example'
@@ -56,7 +66,12 @@ def zone(server: tuple[Zone, int]) -> Zone:
 
 @pytest.fixture
 def settings(server: tuple[Zone, int]) -> Settings:
-    return read_settings({"dns_servers": f"127.0.0.1:{server[1]}", "dns_timeout": "600 ms"})
+    return with_servers(f"127.0.0.1:{server[1]}", "600 ms")
+
+
+def with_servers(servers: str, timeout: str = "2 s") -> Settings:
+    """Settings without a cache on disk."""
+    return read_settings({"dns_servers": servers, "dns_timeout": timeout, "cache": "off"})
 
 
 def test_one_name_several_names_and_none(zone: Zone, settings: Settings):
@@ -116,7 +131,7 @@ def test_what_is_remembered_expires_and_is_bounded(
     zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(reverse_dns, "CACHED", 2)
-    monkeypatch.setattr(reverse_dns, "KEEP_NONE", 0.0)
+    monkeypatch.setattr(dns_names, "KEEP_NONE", 0.0)
     resolve(["9.9.9.9"], settings)
     resolve(["9.9.9.9"], settings)
     assert zone.queries == {"PTR": 2}
@@ -146,11 +161,11 @@ def test_many_addresses_are_asked_at_once(zone: Zone, settings: Settings):
 def test_silent_addresses_take_no_place_from_others(
     zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(dns_channel, "IN_FLIGHT", 10)
+    monkeypatch.setattr(dns_questions, "IN_FLIGHT", 10)
     silent = [f"8.8.8.{number}" for number in range(20)]
     others = [f"9.9.9.{number}" for number in range(40)]
     zone.change({"silent": silent})
-    patient = read_settings({"dns_servers": settings.dns_servers, "dns_timeout": "1 s"})
+    patient = with_servers(settings.dns_servers, "1 s")
     answers = resolve([*silent, *others], patient)
     assert {answers[text].status for text in silent} == {"timeout"}
     assert {answers[text].status for text in others} == {"none"}
@@ -160,24 +175,25 @@ def test_patience_is_one_for_many_calls(zone: Zone, settings: Settings):
     cares = dns_channel.channel(settings.dns_servers, settings.dns_timeout)
     zone.change({"silent": ["8.8.8.8", "8.8.4.4"]})
 
-    def ask(name: str, patience: dns_channel.Patience) -> tuple[str, float]:
+    def ask(name: str, questions: dns_questions.Questions) -> tuple[str, float]:
         question = dns_channel.Question(f"{name}.in-addr.arpa", "PTR")
         started = time.monotonic()
-        status = cares.ask([question], patience)[question].status
-        return status, time.monotonic() - started
+        questions.want([question])
+        questions.wait([question])
+        return questions.take()[question].status, time.monotonic() - started
 
-    patience = dns_channel.Patience(0.6)
-    assert ask("8.8.8.8", patience)[1] > 0.4
-    assert ask("4.4.8.8", patience)[1] < 0.3  # the rest, whatever c-ares' own timeouts left of it
-    status, seconds = ask("4.4.8.8", patience)  # nothing was ever heard, so nothing is asked
+    one = dns_questions.Questions(cares, Patience(0.6))
+    assert ask("8.8.8.8", one)[1] > 0.4
+    assert ask("4.4.8.8", one)[1] < 0.3  # the rest, whatever c-ares' own timeouts left of it
+    status, seconds = ask("4.4.8.8", one)  # nothing was ever heard, so nothing is asked
     assert (status, seconds < 0.1) == ("unasked", True)
 
-    patience = dns_channel.Patience(0.6)
-    assert ask("9.9.9.9", patience)[0] == "none"
-    spent = [ask("8.8.8.8", patience)[1] for _ in range(2)]
-    assert spent[0] > 0.4
-    assert ask("9.9.9.9", patience)[0] == "none"  # what answers is still waited for
-    spent = [ask("8.8.8.8", patience)[1] for _ in range(8)]
+    other = dns_questions.Questions(cares, Patience(0.6))
+    assert ask("9.9.9.9", other)[0] == "none"
+    assert ask("8.8.8.8", other)[1] > 0.4
+    zone.change({"latency_ms": 20})
+    assert ask("9.9.9.9", other)[0] == "none"  # what answers is still waited for
+    spent = [ask("8.8.8.8", other)[1] for _ in range(8)]
     assert sum(spent) < 1
     assert spent[-1] < 0.05
 
@@ -201,7 +217,7 @@ def test_what_was_never_asked_is_a_timeout_for_this_query_alone(
 def test_answers_are_good_for_the_whole_query(
     zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(reverse_dns, "KEEP_NONE", 0.0)
+    monkeypatch.setattr(dns_names, "KEEP_NONE", 0.0)
     for stamp, queries in ((7, 1), (7, 1), (8, 2)):
         monkeypatch.setattr(addresses_ahead, "STAMP", lambda stamp=stamp: stamp)
         assert resolve(["9.9.9.9"], settings)["9.9.9.9"].status == "none"
@@ -210,7 +226,7 @@ def test_answers_are_good_for_the_whole_query(
 
 def test_a_cancel_ends_the_wait_and_leaves_nothing_behind(zone: Zone, settings: Settings):
     zone.change({"silent": ["8.8.8.8"]})
-    patient = read_settings({"dns_servers": settings.dns_servers, "dns_timeout": "20 s"})
+    patient = with_servers(settings.dns_servers, "20 s")
     timer = threading.Timer(0.2, setattr, (interrupts.CANCEL, "value", 1))
     timer.start()
     started = time.monotonic()
@@ -237,8 +253,8 @@ def test_hostile_names_are_made_printable_and_short(zone: Zone, settings: Settin
         assert " " not in name
         assert 0 < len(name) <= 255
         assert not name.endswith(".")
-    assert reverse_dns.safe_name("a\u202e\x00b c.") == r"a\u202e\x00b\x20c"
-    assert len(reverse_dns.safe_name("\x00" * 400)) == 255
+    assert dns_names.safe_name("a\u202e\x00b c.") == r"a\u202e\x00b\x20c"
+    assert len(dns_names.safe_name("\x00" * 400)) == 255
 
 
 def test_threads_of_the_library_receive_no_signal(zone: Zone, settings: Settings):
@@ -258,7 +274,7 @@ def test_threads_of_the_library_receive_no_signal(zone: Zone, settings: Settings
 @pytest.mark.parametrize("servers", ["ns.example.com", "127.0.0.1:port", "127.0.0.1;x"])
 def test_a_bad_server_list_is_an_error(servers: str):
     with pytest.raises(FdwError, match="option dns_servers") as caught:
-        resolve(["8.8.8.8"], read_settings({"dns_servers": servers}))
+        resolve(["8.8.8.8"], with_servers(servers))
     assert "192.0.2.53" in str(caught.value.hint)
 
 
@@ -266,13 +282,13 @@ def test_a_port_where_nobody_listens_is_an_answer(settings: Settings):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    closed = read_settings({"dns_servers": f"127.0.0.1:{port}", "dns_timeout": "500 ms"})
+    closed = with_servers(f"127.0.0.1:{port}", "500 ms")
     assert resolve(["8.8.8.8"], closed)["8.8.8.8"].status in ("error", "timeout")
 
 
 def test_without_pycares_each_call_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pycares", None)
-    settings = read_settings({"dns_servers": "127.0.0.1:1"})
+    settings = with_servers("127.0.0.1:1")
     for _ in range(2):
         with pytest.raises(FdwError, match="needs the Python package pycares") as caught:
             resolve(["8.8.8.8"], settings)
@@ -282,5 +298,61 @@ def test_without_pycares_each_call_says_what_to_install(monkeypatch: pytest.Monk
 def test_pointer_names_are_those_of_the_standard_library(zone: Zone, settings: Settings):
     for text in ("54.240.200.68", "2600:1f18:243:a800::1"):
         address: Any = ipaddress.ip_address(text)
-        found = reverse_dns.pointer_name(reverse_dns.classify(text))
+        found = dns_names.pointer_name(classify(text))
         assert address.reverse_pointer == found
+
+
+def test_answers_on_disk_are_good_for_their_time_and_for_others(
+    zone: Zone, settings: Settings, tmp_path: Path
+):
+    tmp_path.chmod(0o700)
+    shared = replace(settings, cache="on", cache_directory=str(tmp_path))
+    zone.change({"silent": ["8.7.8.8"], "servfail": ["8.7.4.4"]})
+    texts = ["54.240.200.68", "157.230.162.15", "9.9.9.9", "8.7.8.8", "8.7.4.4"]
+    first = {confirm: resolve(texts, shared, confirm) for confirm in (False, True)}
+    asked = sum(zone.queries.values())
+    reverse_dns.CACHE.clear()
+    assert {confirm: resolve(texts, shared, confirm) for confirm in (False, True)} == first
+    assert sum(zone.queries.values()) == asked
+    disk = name_cache.name_cache(shared)
+    assert disk is not None
+    pointers = [dns_names.pointer_name(classify(text)) for text in texts]
+    found = disk.find(settings.dns_servers, False, pointers, settings.dns_timeout)
+    for pointer, most in zip(pointers, (60, 60, 300, 30, 30)):
+        assert most - 10 < found[pointer][1] <= most
+    # and no longer here than there
+    assert max(kept.expiry for kept in reverse_dns.CACHE.values()) < time.monotonic() + 300
+
+
+def test_a_name_that_could_not_be_asked_is_not_unconfirmed_for_long(
+    zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    zone.change({"names": {"8.8.6.6": ["not-asked-before.example"]}})
+    monkeypatch.setattr(zone, "forward", lambda name, kind: (2, []))  # SERVFAIL
+    assert resolve(["8.8.6.6"], settings, confirm=True)["8.8.6.6"].status == "found"
+    (kept,) = reverse_dns.CACHE.values()
+    assert kept.expiry - time.monotonic() < 31
+
+
+def test_what_got_lost_is_asked_again_and_what_is_slow_is_waited_for(
+    zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    lost: set[bytes] = set()
+    answer = zone.answer
+
+    def lose_first(data: bytes, longest: int) -> Optional[bytes]:
+        if data[12:] in lost:
+            return answer(data, longest)
+        return lost.add(data[12:])
+
+    patient = with_servers(settings.dns_servers)
+    monkeypatch.setattr(dns_channel, "CHANNELS", {})
+    started = time.monotonic()
+    with monkeypatch.context() as losing:
+        losing.setattr(zone, "answer", lose_first)
+        assert resolve(["9.9.7.1"], patient)["9.9.7.1"].status == "none"
+    assert len(lost) == 1
+    assert time.monotonic() - started < 0.9
+    monkeypatch.setattr(dns_channel, "CHANNELS", {})
+    zone.change({"latency_ms": 1500})
+    assert resolve(["9.9.7.2"], patient)["9.9.7.2"].status == "none"

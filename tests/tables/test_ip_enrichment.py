@@ -195,7 +195,10 @@ def test_cached_rows_are_bounded(settings: Settings, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ip_enrichment, "CACHED", 3)
     for number in range(10):
         assert ask(settings, f"9.9.9.{number}", layout=["ip"]) == [(f"9.9.9.{number}",)]
-    assert len(ip_enrichment.known(settings, 0.0).rows) == 3
+    known = ip_enrichment.known(settings, 0.0)
+    assert (len(known.rows), len(known.older)) == (1, 3)
+    monkeypatch.setattr(ip_enrichment, "make_row", None)  # the last ones are not made again
+    assert ask(settings, "9.9.9.9", "9.9.9.8", layout=["ip"]) == [("9.9.9.9",), ("9.9.9.8",)]
 
 
 def test_a_broken_file_is_an_error_twice(settings: Settings):

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Optional, cast
 
-from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A, DNSError, DNSLabel, DNSRecord
-
 HOST = "127.0.0.1"
-HEADER = struct.Struct("!6H")
+HEADER = struct.Struct("!6H")  # RFC 1035 section 4.1.1
+QUESTION = struct.Struct("!HH")
+RECORD = struct.Struct("!HHHIH")
+KINDS = {1: "A", 12: "PTR", 28: "AAAA"}
+ANSWER, CUT, RECURSION = 0x8480, 0x0200, 0x0100  # flags; ANSWER: an authoritative one
+FORMERR, SERVFAIL, NXDOMAIN = 1, 2, 3
 UDP_BYTES = 512
 TCP_BYTES = 65_535
 TTL = 60
+RECEIVE_BUFFER = 4 << 20  # bytes; the system may allow less
 
 NAMES = {
     "54.240.200.68": ("server-54-240-200-68.nrt12.r.cloudfront.net",),
@@ -39,6 +44,7 @@ class Zone:
 
     def __init__(self) -> None:
         self.names: dict[str, tuple[str, ...]] = dict(NAMES)
+        self.owners = owners(self.names)
         self.latency_ms = 0.0
         self.silent: frozenset[str] = frozenset()
         self.servfail: frozenset[str] = frozenset()
@@ -66,6 +72,8 @@ class Zone:
             self.names[canonical(address)] = tuple(names)
             for name in names:
                 label(name)
+        if "names" in shape:
+            self.owners = owners(self.names)
         for key in LISTS:
             if key in shape:
                 setattr(self, key, frozenset(map(canonical, shape[key])))
@@ -78,44 +86,60 @@ class Zone:
         """
         if len(data) < HEADER.size or data[2] & 0x80:
             return None
+        ident, flags, *_ = HEADER.unpack_from(data)
         try:
-            query = DNSRecord.parse(data)
-        except (DNSError, ValueError):
-            return HEADER.pack(int.from_bytes(data[:2], "big"), 0x8000 | RCODE.FORMERR, 0, 0, 0, 0)
-        kind = str(QTYPE.get(query.q.qtype, str(query.q.qtype)))
+            name, number, end = read_question(data)
+        except (IndexError, ValueError, struct.error):
+            return HEADER.pack(ident, 0x8000 | FORMERR, 0, 0, 0, 0)
+        kind = KINDS.get(number, str(number))
         self.queries[kind] += 1
-        name = b".".join(query.q.qname.label).lower()
-        reply = query.reply()
         address = reverse_address(name)
         if address in self.silent:
             return None
+        code, found = 0, []
         if address in self.servfail:
-            reply.header.rcode = RCODE.SERVFAIL
+            code = SERVFAIL
         elif address is not None and self.names.get(address):
-            if kind == "PTR":
-                for target in self.names[address]:
-                    reply.add_answer(
-                        RR(query.q.qname, QTYPE.PTR, ttl=TTL, rdata=PTR(label(target)))
-                    )
+            found = [label(target) for target in self.names[address]] if kind == "PTR" else []
         else:
-            self.forward(reply, name, kind)
-        packed = bytes(reply.pack())
-        return packed if len(packed) <= longest else bytes(reply.truncate().pack())
+            code, found = self.forward(name, kind)
+        flags = flags & RECURSION | ANSWER | code
+        question = data[HEADER.size : end]
+        # 0xc00c: the name is that of the question
+        records = [RECORD.pack(0xC00C, number, 1, TTL, len(data)) + data for data in found]
+        whole = HEADER.pack(ident, flags, 1, len(found), 0, 0) + question + b"".join(records)
+        if len(whole) <= longest:
+            return whole
+        return HEADER.pack(ident, flags | CUT, 1, 0, 0, 0) + question
 
-    def forward(self, reply: Any, name: bytes, kind: str) -> None:
-        """Answer A and AAAA with the addresses that carry the name."""
-        owners = [
-            address
-            for address, names in self.names.items()
-            if any(target.encode("latin-1").lower() == name for target in names)
-        ]
-        if not owners:
-            reply.header.rcode = RCODE.NXDOMAIN
-        for address in owners:
-            version = ipaddress.ip_address(address).version
-            if address not in self.unconfirmed and kind == {4: "A", 6: "AAAA"}[version]:
-                data = A(address) if version == 4 else AAAA(address)
-                reply.add_answer(RR(reply.q.qname, getattr(QTYPE, kind), ttl=TTL, rdata=data))
+    def forward(self, name: bytes, kind: str) -> tuple[int, list[bytes]]:
+        """The code and the addresses that carry the name, for A and AAAA."""
+        if name not in self.owners:
+            return NXDOMAIN, []
+        packed = [ipaddress.ip_address(address).packed for address in self.owners[name]
+                  if address not in self.unconfirmed]  # fmt: skip
+        return 0, [data for data in packed if kind == {4: "A", 16: "AAAA"}[len(data)]]
+
+
+def read_question(data: bytes) -> tuple[bytes, int, int]:
+    """Name in lower case, type and end of a query's question; raises for one that is none."""
+    place, parts = HEADER.size, []
+    while data[place]:
+        if data[place] > 63:
+            raise ValueError("no label")
+        parts.append(data[place + 1 : place + 1 + data[place]])
+        place += 1 + data[place]
+    kind, _ = QUESTION.unpack_from(data, place + 1)
+    return b".".join(parts).lower(), kind, place + 1 + QUESTION.size
+
+
+def owners(names: Mapping[str, tuple[str, ...]]) -> dict[bytes, dict[str, None]]:
+    """The addresses that carry each name, which is in lower case; in the order of the zone."""
+    found: dict[bytes, dict[str, None]] = {}
+    for address, own in names.items():
+        for name in own:
+            found.setdefault(name.encode("latin-1").lower(), {})[address] = None
+    return found
 
 
 def canonical(address: str) -> str:
@@ -123,12 +147,12 @@ def canonical(address: str) -> str:
     return str(ipaddress.ip_address(address))
 
 
-def label(name: str) -> Any:
+def label(name: str) -> bytes:
     """A name as DNS carries it; raises ValueError when it cannot."""
     parts = [part.encode("latin-1") for part in name.rstrip(".").split(".")]
     if any(not 0 < len(part) < 64 for part in parts) or sum(map(len, parts)) + len(parts) > 254:
         raise ValueError(f"DNS cannot carry the name {name!r}")
-    return DNSLabel(tuple(parts))
+    return b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
 
 
 def reverse_address(name: bytes) -> Optional[str]:
@@ -187,6 +211,10 @@ class Datagrams(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way to answer."""
         self.transport = cast(asyncio.DatagramTransport, transport)
+        # hundreds of questions come at once: the usual size holds fewer than 300
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER
+        )
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         """Answer one query."""

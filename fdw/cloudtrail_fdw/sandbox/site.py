@@ -21,7 +21,7 @@ from cloudtrail_fdw.sandbox.runtime import CHECKOUT, Progress, Server, locked, m
 
 DISTRIBUTION = "cloudtrail-fdw"
 PACKAGE = Path(__file__).resolve().parents[1]
-NOT_IN_THE_SERVER = ("click", "dnslib", "psycopg", "zstandard")
+NOT_IN_THE_SERVER = ("click", "psycopg", "zstandard")
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "fdw/cloudtrail_fdw", "sql")
 # What a user's pip configuration says about reaching an index. Not find-links, constraints and
 # the like: they are made for another Python than the server's.

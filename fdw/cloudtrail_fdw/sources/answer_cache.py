@@ -1,36 +1,28 @@
 """Answers of remote sources on disk, shared by all backends: each of them was paid for.
 
-One SQLite file, owner-only. SQLite's locks and write-ahead log keep it whole when backends are
-killed; a file that is damaged all the same is thrown away. The answers carry their time; who
-reads decides how old they may be.
+The answers carry their time; who reads decides how old they may be.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from cloudtrail_fdw.errors import FdwError, missing_package
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources.cache_directory import cache_root
+from cloudtrail_fdw.sources.cache_directory import own_folder
+from cloudtrail_fdw.sources.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
     import sqlite3
 
-T = TypeVar("T")
 FOLDER = "remote"  # of the cache directory
 FILE = "answers.sqlite"
 LARGEST = 64 << 20  # bytes of the file
-PAGE = 4096
 PATIENCE = 0.4  # seconds to wait for other writers, who need milliseconds
-PASSING = re.compile("locked|full|readonly|unable to open")  # no sign of damage
 LONGEST_WAIT = 900.0  # seconds; a slot further ahead was written by a clock that went wrong
 TABLES = """
     CREATE TABLE IF NOT EXISTS answer (
@@ -47,15 +39,12 @@ class Kept(NamedTuple):
     asked: float
 
 
-class Cache:
+class Cache(SqliteFile):
     """The file as one process sees it. No method raises for what is wrong with the file."""
 
     def __init__(self, path: Path) -> None:
         """Note the place, which is in a folder that is ours alone."""
-        self.path = path
-        self.connection: Optional[sqlite3.Connection] = None
-        self.inode = 0
-        self.reason = ""  # why the last transaction was not made
+        super().__init__(path, TABLES, LARGEST, PATIENCE)
 
     def find(self, source: str, addresses: Iterable[str], oldest: float) -> dict[str, Kept]:
         """The answers for addresses that are no older than the Unix time ``oldest``."""
@@ -122,58 +111,6 @@ class Cache:
 
         self.run(write, None)
 
-    def run(self, work: Callable[[sqlite3.Connection], T], default: T) -> T:
-        """The result of one transaction, tried again on a new file when this one is damaged."""
-        import sqlite3
-
-        for _ in range(2):
-            try:
-                connection = self.open()
-                with connection:
-                    return work(connection)
-            except (sqlite3.Error, OSError, ValueError, TypeError, RecursionError) as error:
-                self.close()
-                self.reason = str(error)
-                passing = isinstance(error, sqlite3.OperationalError)
-                if isinstance(error, OSError) or (passing and PASSING.search(str(error))):
-                    return default
-                self.throw_away()
-        return default
-
-    def open(self) -> sqlite3.Connection:
-        """The connection to the file that is there now, made anew after it was replaced."""
-        import sqlite3
-
-        if self.connection is not None:
-            with contextlib.suppress(OSError):
-                if self.path.stat().st_ino == self.inode:
-                    return self.connection
-            self.close()
-        prepare(self.path)
-        self.inode = self.path.stat().st_ino
-        connection = sqlite3.connect(str(self.path), PATIENCE)
-        self.connection = connection
-        # a commit need not wait for the disk: a power failure may cost the last answers
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA max_page_count = {LARGEST // PAGE}")
-        connection.executescript(TABLES)
-        return connection
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self.connection is not None:
-            self.connection.close()
-        self.connection = None
-
-    def throw_away(self) -> None:
-        """Remove the damaged file, unless another process has already put a new one there."""
-        with contextlib.suppress(OSError):
-            if self.path.stat().st_ino == self.inode:
-                for suffix in ("-wal", "-shm", ""):
-                    with contextlib.suppress(FileNotFoundError):
-                        Path(f"{self.path}{suffix}").unlink()
-
 
 def read_record(text: str) -> Optional[dict[str, Any]]:
     """A record as it was kept; ValueError when that is something else."""
@@ -196,7 +133,7 @@ def cache(settings: Settings) -> Cache:
     except ImportError as error:
         raise missing_package("sqlite3", error) from None
     # cache = off is about log events; these answers cost money
-    root = cache_root(replace(settings, cache="on"))
+    root = own_folder(settings)
     if root is None:
         raise FdwError(
             "the answers of remote sources cannot be kept",
@@ -205,10 +142,3 @@ def cache(settings: Settings) -> Cache:
         )
     CACHES[settings.cache_directory] = Cache(root / FOLDER / FILE)
     return CACHES[settings.cache_directory]
-
-
-def prepare(path: Path) -> None:
-    """Folder (0700) and file (0600), of our own; OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    os.close(file)

@@ -188,8 +188,9 @@ def invoke(
             if rate is not None:
                 rate.wait(stop)
             EXTRA.parameters = extra
+            call = getattr(client(settings, service, region), operation)
             began = time.monotonic()
-            answer = read(getattr(client(settings, service, region), operation)(**parameters))
+            answer = read(call(**parameters))
             if rate is not None:
                 rate.answered(time.monotonic() - began)
             return answer

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
+from cloudtrail_fdw.sources.aws import PAGE_BYTES
 
 
 @dataclass
@@ -58,16 +59,25 @@ class Budget:
                 )
 
     def foresee(self, calls: float, rate: float) -> None:
-        """Refuse with FdwError (53400) a scan that needs more ``calls`` than are left."""
-        if self.calls + calls > self.settings.max_calls:
-            minutes = calls / rate / 60
-            raise FdwError(
-                f"the scan needs about {calls:,.0f} more calls, {minutes:,.0f} minutes at {rate:g} "
-                f"a second, and max_calls is {self.settings.max_calls:,}",
-                hint="Bound event_time more tightly, or raise the limit: "
-                "SET cloudtrail_fdw.max_calls = …",
-                sqlstate="53400",
-            )
+        """Refuse with FdwError (53400) what needs more ``calls``, at ``rate`` a second, than left.
+
+        Of a page's size only the events' bytes are counted, not those around them.
+        """
+        limits, seconds = self.settings, calls / rate
+        lasts = f"{seconds / 60:,.0f} minutes" if seconds >= 120 else f"{seconds:,.0f} seconds"
+        for name, needed, limit in (
+            ("max_calls", self.calls + calls, limits.max_calls),
+            ("max_bytes", self.bytes + calls * PAGE_BYTES, limits.max_bytes),
+            ("max_seconds", time.monotonic() - self.started + seconds, limits.max_seconds),
+        ):
+            if needed > limit:
+                raise FdwError(
+                    f"the scan needs about {calls:,.0f} more calls, {lasts} at {rate:g} a second, "
+                    f"and {name} is {limit:,.15g}",
+                    hint="Bound event_time more tightly, or raise the limit: "
+                    f"SET cloudtrail_fdw.{name} = …",
+                    sqlstate="53400",
+                )
 
 
 RECENT: deque[Budget] = deque(maxlen=100)  # of this backend, the last one last

@@ -21,8 +21,11 @@ from cloudtrail_fdw.options import Settings
 
 def cache_root(settings: Settings) -> Optional[Path]:
     """The folder, made if need be; None with ``cache = off`` or where there can be none."""
-    if settings.cache == "off":
-        return None
+    return None if settings.cache == "off" else own_folder(settings)
+
+
+def own_folder(settings: Settings) -> Optional[Path]:
+    """The folder for what backends have to share even with ``cache = off``; None without one."""
     chosen = settings.cache_directory or os.environ.get("CLOUDTRAIL_FDW_CACHE", "")
     try:
         home = Path(pwd.getpwuid(os.geteuid()).pw_dir)

@@ -39,6 +39,7 @@ class CallRate:
         self.lock = threading.Lock()
         self.memory = STATE.pack(0.0, quota)
         self.latency = 0.0  # seconds an answer takes, lately
+        self.latest = 0.0  # seconds the last one took
 
     def wait(self, stop: threading.Event) -> None:
         """Wait for the next turn, or until ``stop`` is set."""
@@ -48,11 +49,16 @@ class CallRate:
     def answered(self, seconds: float) -> None:
         """Note how long the service took."""
         self.latency = seconds if not self.latency else 0.7 * self.latency + 0.3 * seconds
+        self.latest = seconds
 
-    @property
-    def chains(self) -> int:
-        """How many chains of calls keep the quota busy (Little's law)."""
-        return min(32, math.ceil(self.quota * self.latency) + 1)
+    def chains(self, alone: float) -> int:
+        """How many chains of calls keep the quota busy (Little's law).
+
+        ``alone`` is how many seconds an answer took one chain by itself. Where several get theirs
+        much later they wait for each other, here or in the service: more of them would only
+        lengthen that wait, and hold more pages in memory.
+        """
+        return min(32, math.ceil(self.quota * min(self.latency, 2 * alone)) + 1)
 
     def throttled(self) -> None:
         """Slow down: the service had no room for a call."""

@@ -51,21 +51,28 @@ class Held(Generic[T]):
 
 
 class Guard:
-    """Tells whether a mapped file has kept its length: to read what was cut off ends the server."""
+    """Keeps the length of a mapped file, for ``both_hold``."""
 
     def __init__(self, path: Path) -> None:
         """Keep the file open; OSError when that fails."""
         self.file = os.open(path, os.O_RDONLY)
         self.length = os.lseek(self.file, 0, os.SEEK_END)
 
-    def holds(self) -> bool:
-        """Whether the length is that of the beginning; a fifth of what a look at the path costs."""
-        return os.lseek(self.file, 0, os.SEEK_END) == self.length
-
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         """Close the file, unless it could not be opened."""
         if hasattr(self, "file"):
             close(self.file)
+
+
+def both_hold(one: Guard, other: Guard) -> bool:
+    """Whether two files have kept their length: to read what was cut off ends the server.
+
+    A fifth of what a look at the paths costs. It is asked for every address, hence for two at once.
+    """
+    return (
+        os.lseek(one.file, 0, os.SEEK_END) == one.length
+        and os.lseek(other.file, 0, os.SEEK_END) == other.length
+    )
 
 
 class Watched(Generic[T]):

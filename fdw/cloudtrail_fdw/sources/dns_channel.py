@@ -1,4 +1,4 @@
-"""Many DNS questions at once, asked by c-ares on the calling thread.
+"""DNS questions, asked by c-ares on the calling thread.
 
 c-ares' own event thread is not used: its signal mask would be ours to mend, and a loop of our
 own sees a cancel. pycares 5.0 changed ``query`` and its results; older ones do not fit.
@@ -9,18 +9,14 @@ from __future__ import annotations
 import os
 import selectors
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, Optional
 
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.errors import FdwError
 
-IN_FLIGHT = 300  # questions; answers to more overrun even a large socket buffer
 RECEIVE_BUFFER = 4 << 20  # bytes; with the usual 208 KiB up to 7 % of the answers get lost
-TRIES = 2
-OVERDUE = 0.3  # seconds after which a question takes no place from others
-MOST_MISSES = 3
+TRIES = 3  # it waits twice as long each time
 NO_SOCKET = -1  # ARES_SOCKET_BAD
 
 
@@ -39,56 +35,23 @@ class Reply(NamedTuple):
     ttl: int = 0
 
 
-class Patience:
-    """How long one query goes on waiting where nothing is heard of the name servers.
-
-    Silence of up to ``whole`` seconds in all. After that, where something has been heard before,
-    a quarter of it each time, but not many times in a row.
-    """
-
-    def __init__(self, whole: float) -> None:
-        self.whole, self.rest, self.lull = whole, whole, whole / 4
-        self.heard = False  # anything in this query
-        self.misses = 0  # times in a row that nothing was
-        self.last = time.monotonic()
-
-    def begin(self) -> None:
-        """Questions are about to be sent."""
-        self.last = time.monotonic()
-        self.misses += 1
-
-    def hear(self) -> None:
-        """An answer has come; silence before it that was no more than a lull is free."""
-        now = time.monotonic()
-        self.rest -= now - self.last if now - self.last > self.lull else 0
-        self.heard, self.misses, self.last = True, 0, now
-
-    def left(self) -> float:
-        """Seconds to go on waiting now; none is too long already."""
-        lull = self.lull if self.heard and self.misses <= MOST_MISSES else 0.0
-        return max(self.rest, lull) - (time.monotonic() - self.last)
-
-    def end(self, late: bool) -> None:
-        """No more is waited for; ``late`` says that there would have been something."""
-        self.rest -= time.monotonic() - self.last if late else 0
-
-
 class Channel:
-    """A c-ares channel of this process, for one list of servers and one patience."""
+    """A c-ares channel of this process, for one list of servers and one patience of them."""
 
     def __init__(self, servers: str, timeout: float) -> None:
         self.pid = os.getpid()
         self.pycares = load_pycares()
         self.selector = selectors.DefaultSelector()
+        self.cancels = 0
         listed = [server.strip() for server in servers.split(",") if server.strip()]
         errno = self.pycares.errno
         self.none = {errno.ARES_ENOTFOUND, errno.ARES_ENODATA}
-        self.late = {errno.ARES_ETIMEOUT, errno.ARES_ECANCELLED}
+        self.late = {errno.ARES_ETIMEOUT}
         try:
             with interrupts.signals_masked():  # pycares starts a thread that would inherit ours
                 self.cares = self.pycares.Channel(
                     servers=listed or None, tries=TRIES, sock_state_cb=self.watch,
-                    timeout=max(timeout / (2**TRIES - 1), 0.05),  # c-ares doubles it each try
+                    timeout=max(timeout, 0.05),  # until it has a measure of its own
                     socket_receive_buffer_size=RECEIVE_BUFFER,
                 )  # fmt: skip
         except (self.pycares.AresError, ValueError, TypeError) as error:
@@ -109,57 +72,30 @@ class Channel:
         elif wanted:
             self.selector.register(fd, wanted)
 
-    def ask(self, questions: Sequence[Question], patience: Patience) -> dict[Question, Reply]:
-        """A reply for each question; when ``patience`` is over the rest are late or unasked.
-
-        Raises FdwError when the query has to stop; nothing stays on its way.
-        """
-        replies: dict[Question, Reply] = {}
-        sent: dict[Question, float] = {}  # those that may be answered any moment, oldest first
-        started = 0
-        patience.begin()
-        try:
-            while len(replies) < len(questions) and (left := patience.left()) > 0:
-                interrupts.check()
-                while started < len(questions) and len(sent) < IN_FLIGHT:
-                    self.start(questions[started], replies, sent, patience)
-                    started += 1
-                if len(replies) < started:
-                    self.turn(left)
-                drop_overdue(sent)
-        finally:
-            self.cares.cancel()
-        patience.end(any(reply.status == "timeout" for reply in replies.values())
-                     or len(replies) < len(questions))  # fmt: skip
-        late = dict.fromkeys(questions[:started], Reply("timeout"))
-        unasked = dict.fromkeys(questions[started:], Reply("unasked"))
-        return {**late, **unasked, **replies}
-
-    def start(
-        self, question: Question, replies: dict[Question, Reply], sent: dict[Question, float],
-        patience: Patience,
-    ) -> None:  # fmt: skip
-        """Send one question; its reply is put into ``replies`` later, or at once."""
+    def ask(self, question: Question, landed: Callable[[Reply], None]) -> None:
+        """Send one question; ``landed`` is called with its reply by a turn, or at once."""
         kind = getattr(self.pycares, f"QUERY_TYPE_{question.type}")
 
-        def landed(result: Any, error: Optional[int]) -> None:
-            replies[question] = self.read(kind, result, error)
-            sent.pop(question, None)
-            if replies[question].status != "timeout":
-                patience.hear()
+        number = self.cancels
 
-        sent[question] = time.monotonic()
+        def answered(result: Any, error: Optional[int]) -> None:
+            if number == self.cancels:
+                landed(self.read(kind, result, error))
+
         try:
-            self.cares.query(question.name, kind, callback=landed)
+            self.cares.query(question.name, kind, callback=answered)
         except (self.pycares.AresError, ValueError):  # a refused connection is raised at once
-            replies[question] = Reply("error")
-            sent.pop(question, None)
+            landed(Reply("error"))
 
-    def turn(self, left: float) -> None:
-        """Wait a moment for answers, and let c-ares see them and its own timeouts."""
+    def cancel(self) -> None:
+        """Let nothing stay on its way; nobody is called for what was."""
+        self.cancels += 1
+        self.cares.cancel()
+
+    def turn(self, seconds: float) -> None:
+        """Wait so long for answers, and let c-ares see them and its own timeouts."""
         due = self.cares.timeout()
-        wait = max(0.0, min(interrupts.STEP, left, due if due > 0 else interrupts.STEP))
-        ready = self.selector.select(wait)
+        ready = self.selector.select(max(0.0, min(seconds, due if due > 0 else seconds)))
         for key, events in ready:
             self.cares.process_fd(
                 key.fd if events & selectors.EVENT_READ else NO_SOCKET,
@@ -179,24 +115,18 @@ class Channel:
         plain = [t.decode("latin-1") if isinstance(t, bytes) else t for t in texts]
         if not plain:
             return Reply("none")
-        return Reply("found", tuple(plain), min(record.ttl for record in records))
+        # an alias on the way to the records (RFC 2317) may be good for a shorter time
+        return Reply("found", tuple(plain), min(record.ttl for record in result.answer))
 
 
-def drop_overdue(sent: dict[Question, float]) -> None:
-    """Forget the questions whose answers would have come by now: they need no buffer."""
-    limit = time.monotonic() - OVERDUE
-    while sent and next(iter(sent.values())) < limit:
-        del sent[next(iter(sent))]
+CHANNELS: dict[tuple[str, float, str], Channel] = {}
 
 
-CHANNELS: dict[tuple[str, float], Channel] = {}
-
-
-def channel(servers: str, timeout: float) -> Channel:
-    """The channel of this process for these servers; FdwError when there cannot be one."""
-    held = CHANNELS.get((servers, timeout))
+def channel(servers: str, timeout: float, use: str = "") -> Channel:
+    """This process's channel to these servers for one use; FdwError when there cannot be one."""
+    held = CHANNELS.get((servers, timeout, use))
     if held is None or held.pid != os.getpid():
-        held = CHANNELS[servers, timeout] = Channel(servers, timeout)
+        held = CHANNELS[servers, timeout, use] = Channel(servers, timeout)
     return held
 
 

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import csv
 import math
-import socket
-from collections.abc import Mapping
-from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
-import maxminddb
-
-from cloudtrail_fdw.sources.address import Address
-from cloudtrail_fdw.sources.data_files import ASN, GEOLOCATION, SAMPLES, Guard, Watched, damaged
+from cloudtrail_fdw.sources.address import Address, classify
+from cloudtrail_fdw.sources.data_files import ASN, GEOLOCATION, SAMPLES, Watched, both_hold
+from cloudtrail_fdw.sources.mmdb import Database, Record, SearchTree, open_mmdb
 
 if TYPE_CHECKING:
     from cloudtrail_fdw.options import Settings
 
 SAMPLE_TYPE = "bundled sample"  # how the database type of our own fixtures begins
-Record = Mapping[str, Any]
+KNOWN_PLACES = 20_000  # of about half a kB
 CONTINENTS = {"AF": "Africa", "AN": "Antarctica", "AS": "Asia", "EU": "Europe",
               "NA": "North America", "OC": "Oceania", "SA": "South America"}  # fmt: skip
 
@@ -49,25 +45,31 @@ class Place(NamedTuple):
     geo_database: Optional[str] = None
 
 
-class Database(NamedTuple):
-    """An open mmdb file: ``label`` is its type and build date, ``version`` 4 or 6."""
+NOWHERE = Place()
+Columns = tuple[object, ...]
+UNASKED: tuple[Columns, Columns] = (NOWHERE[:-3], NOWHERE[-3:-1])
 
-    path: Path
-    reader: maxminddb.Reader
-    label: str
-    version: int
-    sample: bool
-    guard: Guard
 
-    def get(self, text: str, version: int) -> Record:
-        """The record of an address, {} when there is none; FdwError for a damaged file."""
-        if version > self.version:
-            return {}
-        try:
-            record = self.reader.get(text)
-        except Exception as error:  # noqa: BLE001 - a damaged file fails in any way it likes
-            raise damaged(self.path, error) from None
-        return record if isinstance(record, dict) else {}
+class Places:
+    """The places of a file, each read once for all addresses that have their record in common."""
+
+    def __init__(self, database: Database) -> None:
+        """FdwError for a damaged file."""
+        self.database = database
+        self.tree = SearchTree(database)
+        self.known: dict[int, tuple[Columns, Columns]] = {}
+
+    def find(self, address: Address) -> tuple[Columns, Columns]:
+        """Columns of location and of autonomous system for an address; FdwError when damaged."""
+        leaf = self.tree.leaf(address.number, address.number_version)
+        found = self.known.get(leaf)
+        if found is None:
+            place = read_place(self.database.record(address))
+            found = (place[:-3], place[-3:-1])
+            if len(self.known) >= KNOWN_PLACES:
+                self.known.clear()
+            self.known[leaf] = found
+        return found
 
 
 class Geolocation(NamedTuple):
@@ -75,44 +77,35 @@ class Geolocation(NamedTuple):
 
     cities: Database
     systems: Database
+    places: Places
     label: str
 
     def intact(self) -> bool:
         """Whether both files can be read without harm."""
-        return self.cities.guard.holds() and self.systems.guard.holds()
+        return both_hold(self.cities.guard, self.systems.guard)
 
-    def find(self, address: Address, location: bool = True, system: bool = True) -> Place:
-        """What is known of an address; of none, nothing. Only the parts asked for are filled."""
-        text = address.address
-        if text is None:
+    def find(self, address: Address) -> Place:
+        """What is known of an address; of none, nothing."""
+        return Place._make(self.columns(address, location=True, system=True))
+
+    def columns(self, address: Address, location: bool, system: bool) -> Columns:
+        """The columns of Place. Only the parts asked for are filled."""
+        if not address.number_version:
             return NOWHERE
-        if address.version != address.number_version:
-            text = socket.inet_ntoa(address.number.to_bytes(4, "big"))
-        record = self.systems.get(text, address.number_version) if system else {}
-        place = NOWHERE
+        record = self.systems.record(address) if system else {}
+        where, holder = UNASKED
         if location or (system and not record):
-            place = read_place(self.cities.get(text, address.number_version))
-        holder = read_system(record) if record else (place.asn, place.as_organization)
-        return Place(*place[:-3], *holder, self.label)
-
-
-NOWHERE = Place()
+            where, holder = self.places.find(address)
+        if record:
+            holder = read_system(record)
+        return (*where, *holder, self.label)
 
 
 def open_database(path: Path) -> Database:
     """Open and try an mmdb file; FdwError when it is none, or damaged, or cut short."""
-    try:
-        guard = Guard(path)
-        reader = maxminddb.open_database(str(path))
-        metadata = reader.metadata()
-        built = datetime.fromtimestamp(metadata.build_epoch, timezone.utc).date()
-        label = f"{metadata.database_type.partition(' (')[0]} {built}".replace("\0", "\ufffd")
-        version = int(metadata.ip_version)
-    except Exception as error:  # noqa: BLE001 - as above
-        raise damaged(path, error) from None
-    database = Database(path, reader, label, version, label.startswith(SAMPLE_TYPE), guard)
+    database = open_mmdb(path)
     for probe in ("1.1.1.1", "223.255.255.255"):
-        database.get(probe, 4)
+        database.record(classify(probe))
     return database
 
 
@@ -130,9 +123,9 @@ def current(settings: Settings, patience: float = 0.0) -> Geolocation:
 def pair(cities: Database, systems: Database) -> Geolocation:
     """Both files under one label, which says what is only the sample."""
     label = cities.label
-    if systems.sample and not cities.sample:
+    if systems.label.startswith(SAMPLE_TYPE) and not label.startswith(SAMPLE_TYPE):
         label += " (ASN: bundled sample)"
-    return Geolocation(cities, systems, label)
+    return Geolocation(cities, systems, Places(cities), label)
 
 
 def read_place(record: Record) -> Place:
@@ -158,14 +151,15 @@ def read_place(record: Record) -> Place:
 def read_nested(record: Record) -> Place:
     """MaxMind's and DB-IP's schema (MaxMind's "GeoIP2 City" documentation)."""
     continent, country = part(record, "continent"), part(record, "country")
-    location, subdivisions = part(record, "location"), record.get("subdivisions")
+    location, postal = part(record, "location"), part(record, "postal")
+    subdivisions = record.get("subdivisions")
     first = subdivisions[0] if isinstance(subdivisions, list) and subdivisions else {}
     region = first if isinstance(first, dict) else {}
     return Place(
         text(continent.get("code")), english(continent),
         text(country.get("iso_code")), english(country),
         text(region.get("iso_code")), english(region),
-        english(part(record, "city")), text(part(record, "postal").get("code")),
+        english(part(record, "city")), text(postal.get("code")),
         degrees(location.get("latitude")), degrees(location.get("longitude")),
         text(location.get("time_zone")), whole(location.get("accuracy_radius")),
         *read_system(record),
@@ -190,8 +184,10 @@ def read_flat(record: Record) -> Place:
 
 def read_system(record: Record) -> tuple[Optional[int], Optional[str]]:
     """Number and holder of the autonomous system: MaxMind's and DB-IP's keys, or IPinfo's."""
-    asn = record.get("autonomous_system_number", record.get("asn"))
-    holder = record.get("autonomous_system_organization", record.get("as_name"))
+    asn = record.get("autonomous_system_number")
+    holder = record.get("autonomous_system_organization")
+    asn = record.get("asn") if asn is None else asn
+    holder = record.get("as_name") if holder is None else holder
     digits = asn[2:] if isinstance(asn, str) and asn[:2].upper() == "AS" else asn
     return whole(digits), text(holder)
 
@@ -215,7 +211,9 @@ def is_code(value: Optional[str]) -> bool:
 
 def text(value: object) -> Optional[str]:
     """A text that PostgreSQL can store; '' is unknown."""
-    return (value.replace("\0", "\ufffd") or None) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return value.replace("\0", "\ufffd") if "\0" in value else value or None
 
 
 def number(value: Union[float, str, None]) -> Optional[float]:
@@ -235,9 +233,9 @@ def degrees(value: Union[float, str, None]) -> Optional[float]:
     return None if found is None else round(found, 6)
 
 
-def whole(value: Union[float, str, None]) -> Optional[int]:
+def whole(value: Any) -> Optional[int]:
     """A whole number of at most 32 bits."""
-    found = number(value)
+    found = value if isinstance(value, int) else number(value)
     return int(found) if found is not None and 0 < found < 1 << 32 else None
 
 

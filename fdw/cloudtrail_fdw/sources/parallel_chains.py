@@ -54,6 +54,7 @@ def run_chains(
 
     Raises what a chain raises; ends early only once ``stop`` is set.
     """
+    alone = rate.latest
     halt = threading.Event()
     items: queue.Queue[Item] = queue.Queue(2)
     first.tried = True
@@ -94,7 +95,7 @@ def run_chains(
     try:
         while ended < len(threads) and not stop.is_set():
             with lock:
-                while len(threads) - ended < rate.chains:
+                while len(threads) - ended < rate.chains(alone):
                     taken = steal(chains)
                     if taken is None:
                         break

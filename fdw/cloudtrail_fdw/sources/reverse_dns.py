@@ -1,42 +1,30 @@
-"""Names of addresses by reverse DNS, asked at once and ahead, cached in this process.
-
-A name is whatever the owner of the address chose to write: it is made printable, and it is
-proof of nothing unless it was confirmed.
-"""
+"""Names of addresses by reverse DNS: asked at once and ahead, remembered here and on disk."""
 
 from __future__ import annotations
 
-import re
-import socket
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from cloudtrail_fdw.sources import addresses_ahead
 from cloudtrail_fdw.sources.address import Address, classify
-from cloudtrail_fdw.sources.dns_channel import Channel, Patience, Question, Reply, channel
+from cloudtrail_fdw.sources.dns_channel import Question, Reply, channel
+from cloudtrail_fdw.sources.dns_names import Confirmation, pointer_name, read_reply
+from cloudtrail_fdw.sources.dns_patience import Patience
+from cloudtrail_fdw.sources.dns_questions import Questions
+from cloudtrail_fdw.sources.name_cache import Answer, Found, name_cache
 
 if TYPE_CHECKING:
     from cloudtrail_fdw.options import Settings
 
 STATUSES = ("found", "confirmed", "none", "timeout", "error", "not_requested")
+NOT_REQUESTED = Answer(None, (), "not_requested")
 CACHED = 30_000  # answers
-KEEP_NONE = 300.0  # seconds; RFC 2308 suggests 1 to 3 hours at most
-KEEP_FAILURE = 30.0
-LONGEST_KEPT = 86_400.0
-MOST_NAMES = 100  # of one address
+WRITE_AT = 1_000  # answers, or
+WRITE_EVERY = 0.5  # seconds, while more is on its way
 
-
-class Answer(NamedTuple):
-    """Names in alphabetical order, ``name`` the first of them; ``status`` one of STATUSES."""
-
-    name: Optional[str]
-    names: tuple[str, ...]
-    status: str
-
-
-Key = tuple[str, Address, bool]
+Key = tuple[str, str, bool]  # name servers, name of the PTR records, whether names are confirmed
 
 
 class Kept(NamedTuple):
@@ -62,34 +50,150 @@ def resolve(
     """
     stamp = addresses_ahead.statement_stamp()
     answers: dict[str, Answer] = {}
-    asked: dict[Address, list[str]] = {}
-
-    def sort(text: str, wanted: bool) -> None:
-        address = classify(text)
-        found = NOT_REQUESTED
-        if address.address_class == "public":
-            known = recall((settings.dns_servers, address, confirm), stamp)
-            if known is None:
-                asked.setdefault(address, []).extend([text] * wanted)
-                return
-            found = known
-        if wanted:
-            answers[text] = found
-
+    asked: dict[str, list[str]] = {}
+    unknown: dict[str, Address] = {}
     for text in addresses:
-        sort(text, True)
-    if asked:
-        for text in addresses_ahead.take(text for texts in asked.values() for text in texts):
-            sort(text, False)
-        cares = channel(settings.dns_servers, settings.dns_timeout)
-        patience = patience_of(settings, stamp)
-        for address, (answer, keep) in look_up(list(asked), cares, patience, confirm).items():
-            remember((settings.dns_servers, address, confirm), stamp, answer, keep)
-            answers.update(dict.fromkeys(asked[address], answer))
+        address = classify(text)
+        answers[text] = NOT_REQUESTED
+        if address.address_class == "public":
+            pointer = pointer_name(address)
+            known = recall((settings.dns_servers, pointer, confirm), stamp)
+            if known is not None:
+                answers[text] = known
+                continue
+            asked.setdefault(pointer, []).append(text)
+            unknown[pointer] = address
+    lookups = statement_lookups(settings, stamp, confirm, bool(asked))
+    if asked and lookups is not None:
+        found = lookups.find(unknown, (text for texts in asked.values() for text in texts))
+        for pointer, texts in asked.items():
+            answers.update(dict.fromkeys(texts, found[pointer]))
+    elif lookups is not None:
+        lookups.questions.pump()
     return answers
 
 
-NOT_REQUESTED = Answer(None, (), "not_requested")
+class Lookups:
+    """What one statement asks of some name servers, and what is kept of their answers."""
+
+    def __init__(self, settings: Settings, stamp: int, confirm: bool) -> None:
+        """Raises FdwError for a bad server list or a missing pycares."""
+        self.servers, self.timeout = settings.dns_servers, settings.dns_timeout
+        self.stamp, self.confirm = stamp, confirm
+        use = "confirm" if confirm else "names"
+        cares = channel(settings.dns_servers, settings.dns_timeout, use)
+        self.questions = Questions(cares, patience_of(settings, stamp))
+        self.disk = name_cache(settings)
+        self.open: dict[str, Address] = {}  # by the names of their PTR records
+        self.confirmations: dict[str, Confirmation] = {}
+        self.checks: dict[Question, list[str]] = {}  # which of them a name is for
+        self.written = time.monotonic()
+
+    def find(self, unknown: Mapping[str, Address], texts: Iterable[str]) -> dict[str, Answer]:
+        """Answers for the unknown ones, which are written as ``texts``; more become known."""
+        ahead = self.ahead(texts)
+        found = self.from_disk({**unknown, **ahead})
+        more = [pointer for pointer in ahead if pointer not in found]
+        asked = [pointer for pointer in unknown if pointer not in found]
+        self.open.update({pointer: unknown[pointer] for pointer in asked})
+        self.open.update({pointer: ahead[pointer] for pointer in more})
+        pointers = [Question(p, "PTR") for p in asked if p not in self.confirmations]
+        self.questions.want(pointers, first=True)
+        self.questions.want(Question(pointer, "PTR") for pointer in more)
+        self.questions.wait(pointers)
+        found.update(self.harvest())
+        forward = [question for pointer in asked if pointer in self.confirmations
+                   for question in self.confirmations[pointer].missing]  # fmt: skip
+        if forward:
+            self.questions.want(forward, first=True)
+            self.questions.wait(forward)
+            found.update(self.harvest())
+        self.write()
+        return {pointer: found[pointer][0] for pointer in unknown}
+
+    def ahead(self, texts: Iterable[str]) -> dict[str, Address]:
+        """What events have told of and nobody has asked for yet."""
+        found = {}
+        for text in addresses_ahead.take(texts):
+            address = classify(text)
+            if address.address_class == "public":
+                pointer = pointer_name(address)
+                if recall((self.servers, pointer, self.confirm), self.stamp) is None:
+                    found[pointer] = address
+        return found
+
+    def from_disk(self, pointers: Iterable[str]) -> Found:
+        """What other backends, or this one, were told before."""
+        if self.disk is None:
+            return {}
+        found = self.disk.find(self.servers, self.confirm, pointers, self.timeout)
+        self.remember(found)
+        return found
+
+    def harvest(self) -> Found:
+        """What is known by the replies that have come; names to confirm are asked about."""
+        found: Found = {}
+        for question, reply in self.questions.take().items():
+            if question.type == "PTR":
+                self.take_names(question.name, reply, found)
+                continue
+            for pointer in self.checks.pop(question, ()):
+                self.confirmations[pointer].hear(question, reply)
+                if not self.confirmations[pointer].missing:
+                    found[pointer] = self.confirmations.pop(pointer).result()
+        self.remember(found)
+        if self.disk is not None:
+            self.disk.keep(self.servers, self.confirm, found, self.timeout)
+        return found
+
+    def take_names(self, pointer: str, reply: Reply, found: Found) -> None:
+        """Take a reply of PTR records: an answer, unless its names are to be confirmed."""
+        address = self.open.pop(pointer, None)
+        if address is None:
+            return
+        answer, keep = read_reply(reply)
+        if not (self.confirm and answer.names):
+            found[pointer] = answer, keep
+            return
+        self.confirmations[pointer] = Confirmation(address, answer, keep)
+        for question in self.confirmations[pointer].missing:
+            self.checks.setdefault(question, []).append(pointer)
+        self.questions.want(self.confirmations[pointer].missing)
+
+    def remember(self, found: Found) -> None:
+        """Keep answers in this process."""
+        now = time.monotonic()
+        for pointer, (answer, keep) in found.items():
+            CACHE[self.servers, pointer, self.confirm] = Kept(now + keep, self.stamp, answer)
+        while len(CACHE) > CACHED:
+            CACHE.popitem(last=False)
+
+    def write(self) -> None:
+        """Let other backends know, now and then while more is to come."""
+        if self.disk is None:
+            return
+        idle = not self.questions.sent and not self.questions.line
+        late = time.monotonic() > self.written + WRITE_EVERY
+        if idle or late or len(self.disk.waiting) >= WRITE_AT:
+            self.disk.write()
+            self.written = time.monotonic()
+
+
+LOOKUPS: dict[tuple[str, float, bool], Lookups] = {}
+
+
+def statement_lookups(
+    settings: Settings, stamp: int, confirm: bool, needed: bool
+) -> Optional[Lookups]:
+    """Those of the running statement; outside PostgreSQL a call is a statement."""
+    key = (settings.dns_servers, settings.dns_timeout, confirm)
+    held = LOOKUPS.get(key)
+    if held is not None and 0 < held.stamp == stamp:
+        return held
+    if not needed:
+        return None
+    LOOKUPS[key] = Lookups(settings, stamp, confirm)
+    return LOOKUPS[key]
 
 
 def patience_of(settings: Settings, stamp: int) -> Patience:
@@ -98,74 +202,6 @@ def patience_of(settings: Settings, stamp: int) -> Patience:
     if held is None or not stamp or held[0] != stamp:
         held = PATIENCES[settings.dns_servers] = stamp, Patience(settings.dns_timeout)
     return held[1]
-
-
-def look_up(
-    addresses: list[Address], cares: Channel, patience: Patience, confirm: bool
-) -> dict[Address, tuple[Answer, float]]:
-    """Answers from the network, each with the seconds it may be kept."""
-    pointers = {address: Question(pointer_name(address), "PTR") for address in addresses}
-    replies = cares.ask(list(dict.fromkeys(pointers.values())), patience)
-    found = {address: read_reply(replies[pointers[address]]) for address in addresses}
-    if not confirm:
-        return found
-    forward = {
-        Question(name, "A" if address.number_version == 4 else "AAAA"): None
-        for address, (answer, _) in found.items()
-        for name in answer.names
-    }
-    owners = cares.ask(list(forward), patience)
-    for address, (answer, keep) in found.items():
-        kind = "A" if address.number_version == 4 else "AAAA"
-        own = [
-            name
-            for name in answer.names
-            if any(is_same(text, address) for text in owners[Question(name, kind)].data)
-        ]
-        if own:
-            found[address] = Answer(own[0], answer.names, "confirmed"), keep
-    return found
-
-
-def read_reply(reply: Reply) -> tuple[Answer, float]:
-    """A PTR reply as an answer, and how long it may be kept."""
-    if reply.status == "found":
-        names = tuple(sorted({safe_name(name) for name in reply.data} - {""}))[:MOST_NAMES]
-        if names:
-            return Answer(names[0], names, "found"), min(max(reply.ttl, 1.0), LONGEST_KEPT)
-        return Answer(None, (), "none"), KEEP_NONE
-    if reply.status == "unasked":  # another query may have better luck
-        return Answer(None, (), "timeout"), 0.0
-    keep = KEEP_NONE if reply.status == "none" else KEEP_FAILURE
-    return Answer(None, (), reply.status), keep
-
-
-def safe_name(name: str) -> str:
-    r"""A name in printable ASCII, other characters as ``\xNN``, 255 characters at most."""
-    plain = name.removesuffix(".")
-    return re.sub(r"[^!-~]", escape, plain[:255], flags=re.ASCII)[:255]
-
-
-def escape(character: re.Match[str]) -> str:
-    """One character as Python writes it."""
-    return character.group().encode("unicode_escape").decode("ascii").replace(" ", "\\x20")
-
-
-def pointer_name(address: Address) -> str:
-    """The name that holds the PTR records (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
-    if address.number_version == 4:
-        octets = address.number.to_bytes(4, "big")
-        return ".".join(str(octet) for octet in reversed(octets)) + ".in-addr.arpa"
-    return ".".join(reversed(f"{address.number:032x}")) + ".ip6.arpa"
-
-
-def is_same(text: str, address: Address) -> bool:
-    """Whether the text of an A or AAAA record is the address."""
-    family = socket.AF_INET if address.number_version == 4 else socket.AF_INET6
-    try:
-        return int.from_bytes(socket.inet_pton(family, text), "big") == address.number
-    except (OSError, ValueError):
-        return False
 
 
 def recall(key: Key, stamp: int) -> Optional[Answer]:
@@ -178,10 +214,3 @@ def recall(key: Key, stamp: int) -> Optional[Answer]:
         return None
     CACHE.move_to_end(key)
     return kept.answer
-
-
-def remember(key: Key, stamp: int, answer: Answer, keep: float) -> None:
-    """Keep an answer for ``keep`` seconds, in place of the one unused for longest."""
-    CACHE[key] = Kept(time.monotonic() + keep, stamp, answer)
-    while len(CACHE) > CACHED:
-        CACHE.popitem(last=False)

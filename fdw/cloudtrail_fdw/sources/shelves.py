@@ -13,7 +13,7 @@ from cloudtrail_fdw.sources.cloudwatch_logs import PAGE_EVENTS
 from cloudtrail_fdw.sources.fetch_lock import SUFFIX as LOCK
 from cloudtrail_fdw.sources.fetch_lock import in_the_way
 from cloudtrail_fdw.sources.page_cache import LABEL, Chunk, Shelf, listed, shelf_name
-from cloudtrail_fdw.sources.pieces import turned
+from cloudtrail_fdw.sources.pieces import Piece, turned
 
 
 class Shelves:
@@ -51,9 +51,11 @@ class Shelves:
 
     def usable(self, clauses: Sequence[str]) -> list[Shelf]:
         """The shelves that hold at least what the clauses select, the narrowest first."""
-        wanted = frozenset(clauses)
-        fitting = [(held, shelf) for held, shelf in self.all() if held <= wanted]
-        fitting.sort(key=lambda pair: -len(pair[0]))
+        fitting = [
+            (held, shelf) for held, shelf in self.all()
+            if all(any(implies(clause, other) for clause in clauses) for other in held)
+        ]  # fmt: skip
+        fitting.sort(key=lambda pair: (-len(pair[0]), not pair[0].issubset(clauses)))
         return [shelf for _, shelf in fitting]
 
     def spent(self, low: int, high: int) -> tuple[float, float]:
@@ -84,6 +86,28 @@ class Shelves:
         # not the calls they cost: those for the edge of a window that moves bring next to nothing
         calls = sum(max(c.bytes / PAGE_BYTES, c.events / PAGE_EVENTS) for c in chunks)
         return calls / time if calls >= 1 or 4 * time > width > 0 else None
+
+
+def implies(clause: str, other: str) -> bool:
+    """Whether what one clause selects the other selects, too, as can be told from their texts.
+
+    That is where it names fewer of the same alternatives, as a shorter IN does, or more of the
+    same conditions, as a longer NOT IN does. No value holds an operator: filter_pattern.quote.
+    """
+    one, two = clause.strip("()"), other.strip("()")
+    return set(one.split(" || ")) <= set(two.split(" || ")) or (
+        set(one.split(" && ")) >= set(two.split(" && "))
+    )
+
+
+def keep(shelf: Shelf, piece: Piece, asked_at: int, newest_first: bool) -> None:
+    """Put a piece into the cache; without room or rights the query goes on."""
+    start, end = turned(piece.start, piece.end, newest_first)
+    events = piece.events[::-1] if newest_first else piece.events
+    size = sum(len(event.message) for event in events)
+    with contextlib.suppress(OSError):
+        shelf.widen(events)
+        shelf.save(Chunk(start, end, asked_at, len(events), size, piece.calls), events)
 
 
 def overlap(chunk: Chunk, low: int, high: int) -> float:

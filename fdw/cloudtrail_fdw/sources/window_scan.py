@@ -18,21 +18,20 @@ from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent, Window, read_pages,
 from cloudtrail_fdw.sources.fetch_lock import beat, fetching
 from cloudtrail_fdw.sources.log_group_list import find_facts
 from cloudtrail_fdw.sources.log_groups import GroupFacts
-from cloudtrail_fdw.sources.page_cache import Chunk, Shelf, shelf_name
+from cloudtrail_fdw.sources.page_cache import Chunk, shelf_name
 from cloudtrail_fdw.sources.parallel_chains import Chain, run_chains
 from cloudtrail_fdw.sources.pieces import Piece, cut, turned
-from cloudtrail_fdw.sources.shelves import Index, Shelves
+from cloudtrail_fdw.sources.shelves import Index, Shelves, keep
+from cloudtrail_fdw.sources.steps_back import Pages, step_back
 from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, shelves_of
 
 OLDEST_PUT = 14 * 86_400_000  # ms before a group's creation, API_PutLogEvents
 NEWEST_FIRST_SINCE = 1_704_067_200_000  # 2024-01-01, API_FilterLogEvents on startFromHead
-LONGEST_STEP_PAGES = 4  # where the service reads oldest first only, and newest first is wanted
 WAIT = 0.05  # seconds between two looks at another backend's fetch
 TRIM_EVERY = 64  # pieces
 WORTH_SHARING = 200  # calls for a whole window that several patterns are asked of at once
+FREE_EVENTS = 100  # are read without a look at what all would take: a LIMIT may want no more
 NARROW_SHARE = 0.1  # of a whole window's calls may go into patterns before all of it is read
-
-Pages = Iterator[tuple[list[LogEvent], bool]]
 
 
 class WindowScan:
@@ -41,14 +40,14 @@ class WindowScan:
     def __init__(self, settings: Settings, ask: Ask, budget: Budget, stop: threading.Event) -> None:
         """Raises FdwError for a group that cannot be read."""
         self.settings, self.ask, self.budget, self.stop = settings, ask, budget, stop
-        root = cache_directory.cache_root(settings)
+        folder = cache_directory.own_folder(settings)
         self.facts: Optional[GroupFacts] = None
         self.shelves: Optional[Shelves] = None
         self.kept = 0
         self.oldest_first_only = False
         self.unusable: set[Chunk] = set()
-        if root is not None:
-            self.facts = find_facts(settings, ask.group, root, stop)
+        if folder is not None:
+            self.facts = find_facts(settings, ask.group, folder, stop)
         if self.facts is not None:
             if self.facts.log_class == "INFREQUENT_ACCESS":
                 raise wrong_class(ask.group)
@@ -58,7 +57,7 @@ class WindowScan:
         self.region = self.region or cloudtrail_api.region(settings)
         self.account = self.facts.account if self.facts else ask.group.account
         bucket = self.account or shelf_name([settings.endpoint_url])
-        self.rate: CallRate = call_rate(bucket, self.region, settings.max_tps, root)
+        self.rate: CallRate = call_rate(bucket, self.region, settings.max_tps, folder)
 
     def read(self) -> Iterator[list[LogEvent]]:
         """The events page by page; raises FdwError, ends early only once ``stop`` is set."""
@@ -192,21 +191,32 @@ class WindowScan:
                 self.oldest_first_only = True  # as in partitions that do not know it
                 yield from chain(start, limit, stop)
 
-        start = edge
+        start, called = edge, self.budget.calls
+        self.refuse_too_much(foreseen)
         for number, piece in enumerate(chain(edge, lambda: end, self.stop)):
             yield piece
-            if number == 0:  # one page is for free: a LIMIT may want no more
+            if self.ask.ordered or piece.end >= end:
+                continue
+            self.refuse_too_much(foreseen - (self.budget.calls - called))
+            if number == 0:
                 start = piece.end  # what lies before may be a long time without events
                 continue
-            if self.ask.ordered:  # for a LIMIT
-                continue
-            self.budget.foresee(foreseen - self.budget.calls, self.rate.quota)
             full = self.inhabited(end, newest_first)
             first = Chain(piece.end, full, (piece.end - start) / number)
-            if first.pages > 2 * self.rate.chains > 2:
+            if first.pages > 2 * self.rate.chains(self.rate.latest) > 2:
                 yield from run_chains(chain, first, newest_first, self.rate, self.stop)
                 yield from chain(full, lambda: end, self.stop) if full < end else ()
                 return
+
+    def refuse_too_much(self, calls: float) -> None:
+        """FdwError where so many more are too many, but not before a LIMIT could have enough.
+
+        Multicorn does not say whether there is one.
+        """
+        spent = self.budget
+        ordered = self.ask.ordered  # for a LIMIT
+        if not ordered and spent.events + spent.cache_events >= FREE_EVENTS:
+            spent.foresee(max(0.0, calls), self.rate.quota)
 
     def inhabited(self, end: int, newest_first: bool) -> int:
         """The part of a span, up to forward time ``end``, in which there are likely to be events.
@@ -230,30 +240,9 @@ class WindowScan:
     def step_pages(
         self, low: int, high: int, pattern: str, newest_first: bool, stop: threading.Event
     ) -> Pages:
-        """[low, high) newest first, of a service that reads oldest first: in steps back."""
-        step = high - low
-        while high > low and not stop.is_set():
-            start = max(low, high - step)
-            found: list[LogEvent] = []
-            pages = 0
-            chain = self.chain_pages(start, high, pattern, False, stop)
-            for pages, (page, last) in enumerate(chain, 1):
-                found += page
-                if pages >= LONGEST_STEP_PAGES and not last and step > 1:
-                    step = (high - start) // 8 or 1
-                    break
-            else:
-                if stop.is_set():
-                    return  # what was found may not be all
-                yield found[::-1], start == low
-                high, step = start, step if pages > 1 else 2 * step
+        """[low, high) newest first, of a service that reads oldest first."""
 
+        def read(start: int, end: int) -> Pages:
+            return self.chain_pages(start, end, pattern, False, stop)
 
-def keep(shelf: Shelf, piece: Piece, asked_at: int, newest_first: bool) -> None:
-    """Put a piece into the cache; without room or rights the query goes on."""
-    start, end = turned(piece.start, piece.end, newest_first)
-    events = piece.events[::-1] if newest_first else piece.events
-    size = sum(len(event.message) for event in events)
-    with contextlib.suppress(OSError):
-        shelf.widen(events)
-        shelf.save(Chunk(start, end, asked_at, len(events), size, piece.calls), events)
+        return step_back(low, high, read, stop)

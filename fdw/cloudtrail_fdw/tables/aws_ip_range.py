@@ -19,6 +19,7 @@ COLUMNS = (
     Column(
         "prefix", "cidr",
         "The range; of prefix >>= '1.2.3.4' only the ranges that hold the address are made.",
+        push=Push.HOLDS,
     ),
     Column(
         "region", "text", "Region, or GLOBAL for edge locations.", push=Push.VALUE,

@@ -19,7 +19,7 @@ from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import cloudtrail_api
-from cloudtrail_fdw.sources.addresses_ahead import publish
+from cloudtrail_fdw.sources.addresses_ahead import foreseen, publish
 from cloudtrail_fdw.sources.budget import Budget, record
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.sources.filter_pattern import LONGEST, build_clauses, join_clauses
@@ -36,7 +36,7 @@ from cloudtrail_fdw.sources.window_scan import WindowScan
 from cloudtrail_fdw.tables.event_columns import COLUMNS
 from cloudtrail_fdw.tables.event_rows import page_rows, read_event, record_level
 
-Page = tuple[dict[str, object], list[LogEvent]]  # of one group, and the columns that tell which
+Page = tuple[dict[str, object], Sequence[LogEvent]]  # of one group, and the columns that tell which
 LAZY_PAGES = 2  # are read only when they are asked for: a LIMIT may want no more
 MOST_MERGED = 500  # events at a time, of several groups in one order
 MOST_STREAMS = 100  # names in one call
@@ -208,7 +208,9 @@ def page_by_page(
     if request.empty:
         return
     wanted = frozenset(layout)
-    pages = stream(lambda stop: fetch(request, settings, stop, wanted), lazy=LAZY_PAGES)
+    pages = stream(
+        lambda stop: foreseen(layout, fetch(request, settings, stop, wanted)), lazy=LAZY_PAGES
+    )
     if request.order is not None and request.order.column == "event_time":
         for row in newest_first(dated_pages(pages, layout), settings.clock_skew):
             yield [row]  # the next one may take another page

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,11 +16,12 @@ from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws_ranges, geolocation
 from cloudtrail_fdw.sources.address import LONGEST, classify
-from cloudtrail_fdw.sources.reverse_dns import NOT_REQUESTED, Answer, resolve
+from cloudtrail_fdw.sources.name_cache import Answer
+from cloudtrail_fdw.sources.reverse_dns import NOT_REQUESTED, resolve
 from cloudtrail_fdw.tables.ip_columns import COLUMNS
 
 Row = tuple[object, ...]
-CACHED = 10_000  # rows of this process
+CACHED = 5_000  # rows of this process, and as many older ones
 PATIENCE = 1.0  # seconds that a replaced data file may go unnoticed by cached rows
 UNKEYED_ROWS = 100_000_000  # so dear that the planner takes any keyed path
 
@@ -30,6 +30,7 @@ REVERSE_DNS = frozenset(name for name in PLACES if name.startswith("reverse_dns"
 CONFIRMED = "reverse_dns_confirmed"
 EVERYTHING = tuple(PLACES)
 SYSTEM = frozenset({"asn", "as_organization"})
+AWS = frozenset(aws_ranges.AwsRange._fields)
 LOCATION = frozenset(geolocation.Place._fields) - SYSTEM - {"geo_database"}
 
 
@@ -55,15 +56,17 @@ class Request:
 
 @dataclass
 class Known:
-    """Rows without reverse DNS by address and layout, good while both sources are in force.
+    """Rows without reverse DNS by address and recipe, good while both sources are in force.
 
-    ``checked`` is when that was last looked at.
+    ``older`` are those that ``rows`` held when it was last full, ``checked`` is when the sources
+    were last looked at.
     """
 
     places: geolocation.Geolocation
     ranges: aws_ranges.Ranges
     checked: float
-    rows: OrderedDict[tuple[str, tuple[str, ...]], Row] = field(default_factory=OrderedDict)
+    rows: dict[tuple[str, Recipe], Row] = field(default_factory=dict)
+    older: dict[tuple[str, Recipe], Row] = field(default_factory=dict)
 
 
 KNOWN: dict[tuple[str, str, str], Known] = {}
@@ -94,35 +97,38 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
             "ip_enrichment answers for given addresses only",
             hint="Join it ON i.ip = e.source_ip_address, or write WHERE ip = '…' or ip IN (…).",
         )
-    names = tuple(layout)
+    wanted = recipe(tuple(layout))
     if not request.reverse_dns:
-        return iter([offline(ip, settings, names) for ip in request.addresses])
-    whole = [offline(ip, settings, EVERYTHING) for ip in request.addresses]
+        return iter([offline(ip, settings, wanted) for ip in request.addresses])
+    everything = recipe(EVERYTHING)
+    whole = [offline(ip, settings, everything) for ip in request.addresses]
     answers = resolve(request.addresses, settings, request.confirm)
     found = (with_names(row, answers[ip]) for row, ip in zip(whole, request.addresses))
-    return map(recipe(names).project, found)
+    return map(wanted.project, found)
 
 
 def look_up(ip: str, settings: Settings, layout: tuple[str, ...]) -> Optional[Row]:
     """The row of ``ip`` if it takes no name server."""
-    if settings.network_enrichment and recipe(layout).names:
+    wanted = recipe(layout)
+    if wanted.names and settings.network_enrichment:
         return None
-    return offline(ip, settings, layout)
+    return offline(ip, settings, wanted)
 
 
-def offline(ip: str, settings: Settings, layout: tuple[str, ...]) -> Row:
-    """The row of ``ip`` from the data files, in the order of ``layout``."""
+def offline(ip: str, settings: Settings, wanted: Recipe) -> Row:
+    """The row of ``ip`` from the data files."""
     here = known(settings, PATIENCE)
-    row = here.rows.get((ip, layout))
+    key = (ip, wanted)
+    row = here.rows.get(key) or here.older.get(key)
     if row is None:
         # a file that was cut short in place must not be touched
         if not here.places.intact():
             here = known(settings, 0.0)
-        row = make_row(ip, here, recipe(layout))
+        row = make_row(ip, here, wanted)
         if len(here.rows) >= CACHED:
-            here.rows.popitem(last=False)
+            here.rows, here.older = {}, here.rows
         if len(ip) <= LONGEST:
-            here.rows[ip, layout] = row
+            here.rows[key] = row
     return row
 
 
@@ -148,58 +154,54 @@ def known(settings: Settings, patience: float) -> Known:
 def make_row(ip: str, here: Known, wanted: Recipe) -> Row:
     """The row of ``ip``, its columns of reverse DNS as not requested."""
     address = classify(ip)
+    head: Row = (ip, address.address, address.version, address.address_class)
+    place = here.places.columns(address, wanted.location, wanted.system)
+    if not wanted.aws:
+        return wanted.project(head + place + UNASKED_AWS)
     aws: Row = here.ranges.find(address)
     services = aws[3]
     if services is not None:
         aws = (*aws[:3], array_literal(services), *aws[4:])
-    head = (ip, address.address, address.version, address.address_class)
-    place = here.places.find(address, wanted.location, wanted.system)
-    return wanted.project((*head, *place, *aws, *UNASKED))
+    return wanted.project(head + place + aws + UNASKED)
 
 
 def with_names(row: Row, answer: Answer) -> Row:
-    """The row with what the name servers said."""
+    """The row with what the name servers said, and the NULL of columns that nobody looks at."""
     names = array_literal(answer.names) if answer.names else None
     confirmed = answer.name if answer.status == "confirmed" else None
-    return (*row[: len(COLUMNS) - len(REVERSE_DNS)], answer.name, answer.status, names, confirmed)
+    before = row[: len(COLUMNS) - len(REVERSE_DNS)]
+    return (*before, answer.name, answer.status, names, confirmed, None)
 
 
 UNASKED = with_names((), NOT_REQUESTED)
+UNASKED_AWS = (*aws_ranges.UNKNOWN, *UNASKED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recipe:
-    """What rows of one layout take: location, autonomous system, reverse DNS.
+    """What rows of one layout take: location, autonomous system, AWS's ranges, reverse DNS.
 
-    ``project`` makes them from rows with all columns, with NULL for an empty name.
+    ``project`` makes them from what ``with_names`` gives.
     """
 
     location: bool
     system: bool
+    aws: bool
     names: bool
     project: Callable[[Row], Row]
 
 
 @lru_cache(maxsize=64)
 def recipe(layout: tuple[str, ...]) -> Recipe:
-    """The recipe of a layout."""
+    """The recipe of a layout, in which the empty name stands for a NULL."""
     names = frozenset(layout)
+    places = [PLACES.get(name, len(PLACES)) for name in layout]
+    one_or_none = lambda row: tuple(row[place] for place in places)  # noqa: E731
     return Recipe(
         not LOCATION.isdisjoint(names), not SYSTEM.isdisjoint(names),
-        not REVERSE_DNS.isdisjoint(names), projection(layout),
+        not AWS.isdisjoint(names), not REVERSE_DNS.isdisjoint(names),
+        itemgetter(*places) if len(places) > 1 else one_or_none,
     )  # fmt: skip
-
-
-def projection(layout: tuple[str, ...]) -> Callable[[Row], Row]:
-    """From a row with all columns to one in the order of ``layout``."""
-    if layout == EVERYTHING:
-        return lambda row: row
-    if "" not in layout and len(layout) > 1:
-        return itemgetter(*(PLACES[name] for name in layout))
-    nothing = len(PLACES)
-    # two places more: of one alone itemgetter would give a value, not a row
-    places = itemgetter(*(PLACES.get(name, nothing) for name in layout), nothing, nothing)
-    return lambda row: places((*row, None))[:-2]
 
 
 @lru_cache(maxsize=1024)
