@@ -171,7 +171,7 @@ typedef struct TableScan
 	bool		fresh;			/* the next call starts a (re)scan */
 	bool		again;			/* that Multicorn has to be told of */
 	bool		never;			/* a constant operand is NULL: no row, ever */
-	bool		empty;			/* an operand is NULL: no row in this (re)scan */
+	bool		empty;			/* no further row in this (re)scan, as an operand is NULL, say */
 	List	   *operands;		/* ExprStates */
 	List	   *conversions;	/* of the operands, integers */
 	ParamListInfo params;		/* their values */

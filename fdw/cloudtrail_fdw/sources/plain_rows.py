@@ -104,7 +104,7 @@ def columns_of(
 def make_reader(
     columns: Sequence[Column],
     derived: Mapping[str, Derived],
-    of_event: Mapping[str, Callable[[LogEvent], object]],
+    of_events: Mapping[str, Callable[[Sequence[LogEvent]], Iterable[object]]],
     layout: Sequence[str],
     origin: Mapping[str, object],
     checked: Iterable[str] = (),
@@ -121,21 +121,23 @@ def make_reader(
     wanted = {*layout, *checked}.union(*(derived[name].of for name in layout if name in derived))
     chosen = [column for column in columns if column.name in wanted]
     spare = [column for column in columns if column not in chosen and len(column.path) == 1]
-    if chosen or WHOLE in wanted:  # an attrgetter of one name gives no tuple
+    if chosen or WHOLE in layout:  # an attrgetter of one name gives no tuple
         chosen += spare[: max(0, 2 - len(chosen))]
     outer, inside, holder = split_members(chosen)
     if len(outer) == 1 or len(inside) == 1 or len({c.path[0] for c in inside}) > 1:
         return None
-    if not wanted <= {"", *(c.name for c in chosen), *derived, *of_event, *origin}:
+    if not wanted <= {"", *(c.name for c in chosen), *derived, *of_events, *origin}:
         return None
     read_outer = columns_of(outer) if outer else None
     read_inner = columns_of(inside, 1) if inside else None
     conversions = [(c.name, CONVERSIONS[c.type]) for c in chosen if c.type in CONVERSIONS]
     makers = [(name, *derived[name]) for name in layout if name in derived]
-    takers = [(name, of_event[name]) for name in layout if name in of_event]
+    takers = [(name, of_events[name]) for name in layout if name in of_events]
     shared = [(name, origin.get(name)) for name in {*layout} if name in origin or not name]
     needed = [name for name in required if name in wanted]
-    stored_as_json = WHOLE in wanted or any(column.type == "jsonb" for column in chosen)
+    stored_as_json = WHOLE in layout or any(
+        column.type == "jsonb" and column.name in layout for column in chosen
+    )
 
     def read(events: Sequence[LogEvent]) -> list[Row]:
         found: dict[str, Any] = {}
@@ -153,7 +155,7 @@ def make_reader(
         found.update([(name, list(map(make, *(found[part] for part in parts))))
                       for name, parts, make in makers])  # fmt: skip
         found.update([(name, convert(found[name])) for name, convert in conversions])
-        found.update([(name, map(take, events)) for name, take in takers])
+        found.update([(name, take(events)) for name, take in takers])
         found.update([(name, [value] * len(events)) for name, value in shared])
         return list(zip(*(found[name] for name in layout))) if layout else [()] * len(events)
 

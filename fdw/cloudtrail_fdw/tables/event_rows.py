@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import repeat
+from operator import attrgetter
 from typing import Optional
 
 import msgspec
@@ -22,6 +24,7 @@ from cloudtrail_fdw.sources.plain_rows import MESSAGE, WHOLE, Derived, Row, make
 from cloudtrail_fdw.tables.event_columns import COLUMNS, MEMBERS
 
 RECORD = make_level(MEMBERS)
+TIMESTAMP, INGESTED = attrgetter("timestamp"), attrgetter("ingestion_time")
 
 
 @lru_cache(maxsize=4096)
@@ -35,22 +38,38 @@ def source(text: Optional[str]) -> tuple[Optional[str], Optional[str]]:
     return address, found.address_class
 
 
+@lru_cache(maxsize=4096)
+def role_session_name(arn: object) -> Optional[str]:
+    """The session name in an assumed role's ARN, ``…:assumed-role/ROLE/SESSION``."""
+    if not isinstance(arn, str) or ":assumed-role/" not in arn:
+        return None
+    parts = arn.split("/", 2)
+    return parts[2] if len(parts) == 3 else None
+
+
+@lru_cache(maxsize=4096)
+def first_text(*texts: Optional[str]) -> Optional[str]:
+    """The first that is neither absent nor empty."""
+    return next(filter(None, texts), None)
+
+
 # What the columns that no member of the record holds are made of.
 IDENTIFIERS = ("user_arn", "session_issuer_arn", "principal_id")
 DERIVED = {
     "source_ip": Derived(("source_ip_address",), lambda text: source(text)[0]),
     "source_address_class": Derived(("source_ip_address",), lambda text: source(text)[1]),
-    "role_session_name": Derived(("user_arn",), lambda arn: role_session_name({"user_arn": arn})),
-    "user_identifier": Derived(IDENTIFIERS, lambda *texts: next(filter(None, texts), None)),
+    "role_session_name": Derived(("user_arn",), role_session_name),
+    "user_identifier": Derived(IDENTIFIERS, first_text),
 }
-OF_EVENT: dict[str, Callable[[LogEvent], object]] = {
-    "log_stream_name": lambda event: event.log_stream_name,
-    "log_event_id": lambda event: event.event_id,
-    "timestamp": lambda event: times.milliseconds_to_text(event.timestamp),
-    "ingestion_time": lambda event: times.milliseconds_to_text(event.ingestion_time),
-    "message": lambda event: storable(event.message),
-    WHOLE: MESSAGE,
-    "parse_error": lambda event: None,
+# Of several log events at once.
+OF_EVENTS: dict[str, Callable[[Sequence[LogEvent]], Iterable[object]]] = {
+    "log_stream_name": partial(map, attrgetter("log_stream_name")),
+    "log_event_id": partial(map, attrgetter("event_id")),
+    "timestamp": lambda events: map(times.milliseconds_to_text, map(TIMESTAMP, events)),
+    "ingestion_time": lambda events: map(times.milliseconds_to_text, map(INGESTED, events)),
+    "message": lambda events: map(storable, map(MESSAGE, events)),
+    WHOLE: partial(map, MESSAGE),
+    "parse_error": lambda events: repeat(None, len(events)),
 }
 
 
@@ -61,7 +80,7 @@ def plain_reader(
     whole = "parse_error" in layout  # what it says depends on the whole record
     checked = [column.name for column in COLUMNS if whole and column.path]
     # without an event_time of its own an event has that of its delivery
-    return make_reader(MEMBERS, DERIVED, OF_EVENT, layout, origin, checked, ("event_time",))
+    return make_reader(MEMBERS, DERIVED, OF_EVENTS, layout, origin, checked, ("event_time",))
 
 
 def page_rows(
@@ -112,18 +131,9 @@ def read_event(event: LogEvent, level: Level = RECORD) -> dict[str, object]:
         log_event_id=event.event_id,
         timestamp=delivered,
         ingestion_time=times.milliseconds_to_text(event.ingestion_time),
-        role_session_name=role_session_name(values),
+        role_session_name=role_session_name(values.get("user_arn")),
         user_identifier=first_filled(values, IDENTIFIERS),
         message=message,
         parse_error=fault,
     )
     return values
-
-
-def role_session_name(values: dict[str, object]) -> Optional[str]:
-    """The session name in an assumed role's ARN, ``…:assumed-role/ROLE/SESSION``."""
-    arn = values.get("user_arn")
-    if not isinstance(arn, str) or ":assumed-role/" not in arn:
-        return None
-    parts = arn.split("/", 2)
-    return parts[2] if len(parts) == 3 else None
