@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import multiprocessing
 import tempfile
@@ -14,11 +15,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
-from cloudtrail_fdw.sources import page_cache
+from cloudtrail_fdw.sources import page_cache, window_scan
 from cloudtrail_fdw.sources.cache_contents import entries
-from cloudtrail_fdw.sources.page_cache import PAGES, Shelf
+from cloudtrail_fdw.sources.page_cache import PAGES, Shelf, shelf_name
 from cloudtrail_fdw.sources.shelves import Shelves
 from cloudtrail_fdw.sources.window_ask import FOREVER
+from cloudtrail_fdw.sources.window_scan import EDGE, NEWEST_FIRST_SINCE
 from scan_model import CLAUSES, SETTLE, START, Clock, Group, install, scan
 
 SPAN = 160  # ms of the model's time
@@ -44,6 +46,12 @@ STEPS = st.lists(
     st.one_of(QUERIES, QUERIES, APPENDS, DAMAGES, st.tuples(st.just("pass"), st.integers(0, 40))),
     max_size=14,
 )
+
+
+@pytest.fixture
+def to_the_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for is not rounded to minutes."""
+    monkeypatch.setattr(window_scan, "EDGE", 1)
 
 
 @pytest.fixture
@@ -152,6 +160,7 @@ def test_what_settled_is_read_once_and_its_edge_again(group: Group, clock: Clock
     assert group.calls == []
 
 
+@pytest.mark.usefixtures("to_the_millisecond")
 def test_a_wider_window_asks_for_its_margins_only(group: Group, clock: Clock) -> None:
     clock.now += 1000
     low, high = START + 100, START + 200
@@ -165,6 +174,7 @@ def test_a_wider_window_asks_for_its_margins_only(group: Group, clock: Clock) ->
     assert group.calls == []
 
 
+@pytest.mark.usefixtures("to_the_millisecond")
 def test_a_longer_settle_time_doubts_what_was_joined_before(group: Group, clock: Clock) -> None:
     clock.now += 1000
     end = clock.now - SETTLE
@@ -235,6 +245,56 @@ def test_many_patterns_over_one_window_become_one_scan(group: Group, clock: Cloc
     group.calls.clear()
     answer(group, low, clock.now - 100)
     assert group.calls == []
+
+
+def test_queries_that_begin_together_share_what_their_edges_need(
+    group: Group, clock: Clock
+) -> None:
+    group.append(-20, "a")
+    clock.now += 400_000
+    low, high = clock.now - 300_000, clock.now + 300_000
+    assert high % EDGE not in (0, EDGE - 30)
+    first, second = scan(group, low + 30, high), scan(group, low, high + 30)
+    clock.now += 5
+    assert list(first.read()) == []
+    group.calls.clear()
+    assert list(second.read()) == []
+    assert group.calls == []
+    assert answer(group, low, high + 30) == []
+    assert [call[1] for call in group.calls] == [high + 30 + -(high + 30) % EDGE]
+
+
+def test_rounding_adds_no_event(group: Group, clock: Clock) -> None:
+    for age in range(-9, 9):
+        group.append(age, "a")
+    low, high = clock.now - 3, clock.now + 4
+    assert answer(group, low, high) == group.truth(low, high, ()) != group.truth(0, FOREVER, ())
+    assert group.calls == [(NEWEST_FIRST_SINCE, high - high % EDGE + EDGE)]
+    assert answer(group, low, high) == group.truth(low, high, ())
+
+
+def test_a_narrow_fetch_gives_way_to_one_of_everything(group: Group, clock: Clock) -> None:
+    for age in range(30):
+        group.append(age, "ab")
+    clock.now += 1000
+    low, high = START + 50, clock.now - 100
+    narrow = scan(group, low, high, CLAUSES[:1])
+    read = narrow.read()
+    found = list(next(read))
+    assert narrow.shelves is not None
+    wide = narrow.shelves.path / shelf_name(())
+    wide.mkdir()
+    lock = wide / f"{low}-{high}-1-1.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        found += next(read)
+        done = threading.Timer(0.2, lambda: fcntl.flock(held, fcntl.LOCK_UN))
+        done.start()
+        found += [event for page in read for event in page]
+        done.join()
+    assert sorted(event.event_id for event in found) == group.truth(low, high, CLAUSES[:1])
+    assert len(group.calls) == 2
+    assert group.calls[1][1] <= found[1].timestamp  # it goes on where the first page ended
 
 
 def read_all(folder: Path, number: int, results: Any) -> None:

@@ -77,6 +77,11 @@ class Shelves:
             for path in shelf.path.glob(f"*{LOCK}")
         )
 
+    def wide_read(self, low: int, high: int, window: int) -> bool:
+        """Whether another backend is reading all of [low, high) (ms)."""
+        folder = self.path / shelf_name(())
+        return any(in_the_way(path, low, high, window) for path in folder.glob(f"*{LOCK}"))
+
     def density(self, low: int, high: int) -> Optional[float]:
         """Calls a millisecond costs without clauses, near [low, high); None when unknown."""
         width = high - low

@@ -27,6 +27,7 @@ from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, shelves_of
 
 OLDEST_PUT = 14 * 86_400_000  # ms before a group's creation, API_PutLogEvents
 NEWEST_FIRST_SINCE = 1_704_067_200_000  # 2024-01-01, API_FilterLogEvents on startFromHead
+EDGE = 60_000  # ms; queries that begin together bound their windows by now()
 WAIT = 0.05  # seconds between two looks at another backend's fetch
 TRIM_EVERY = 64  # pieces
 WORTH_SHARING = 200  # calls for a whole window that several patterns are asked of at once
@@ -40,6 +41,7 @@ class WindowScan:
     def __init__(self, settings: Settings, ask: Ask, budget: Budget, stop: threading.Event) -> None:
         """Raises FdwError for a group that cannot be read."""
         self.settings, self.ask, self.budget, self.stop = settings, ask, budget, stop
+        self.began = time.time() * 1000
         folder = cache_directory.own_folder(settings)
         self.facts: Optional[GroupFacts] = None
         self.shelves: Optional[Shelves] = None
@@ -67,7 +69,15 @@ class WindowScan:
             yield from self.read_span(low, ask.high, False)
             return
         middle = max(low, NEWEST_FIRST_SINCE)
-        yield from self.read_span(middle, ask.high, True)
+        high = ask.high
+        if self.began < high < FOREVER:  # there is nothing yet that a minute more could bring
+            high += -high % EDGE
+        for page in self.read_span(middle, high, True):
+            yield (
+                page
+                if page[0].timestamp < ask.high
+                else [event for event in page if event.timestamp < ask.high]
+            )
         yield from self.read_span(low, min(middle, ask.high), ask.ordered)
 
     def read_span(self, low: int, high: int, newest_first: bool) -> Iterator[list[LogEvent]]:
@@ -107,14 +117,17 @@ class WindowScan:
         if self.facts and self.facts.retention_days:
             for shelf in shelves:
                 shelf.expire(self.facts.oldest)
-        max_age = self.settings.cache_max_age * 1000
+        # what was asked since this scan began is as new as what it would be told itself
+        max_age = max(self.settings.cache_max_age * 1000, time.time() * 1000 - self.began)
         return Index(shelves, newest_first, max_age, self.unusable)
 
     def fill(self, edge: int, end: int, newest_first: bool) -> Generator[list[LogEvent], None, int]:
         """Read the gap from ``edge`` on, forward times, from AWS; how far it reached.
 
-        That is no farther than ``edge`` after a wait for another backend.
+        That is no farther than ``edge`` after a wait for another backend, and not to the end where
+        another has begun to read everything meanwhile.
         """
+        reached, far = edge, end
         asked_at = int(time.time() * 1000)
         with contextlib.ExitStack() as stack:
             shelf, lock, clauses = None, None, self.ask.clauses
@@ -132,14 +145,29 @@ class WindowScan:
                     if held.at(edge) is not None:  # it came just now
                         return edge
                     end = held.next_start(end)
-            for piece in self.pieces(edge, end, clauses, newest_first):
+                    far = held.next_start(rounded(end)) if newest_first else end
+            for piece in self.pieces(edge, far, clauses, newest_first):
                 if shelf is not None and lock is not None:
                     keep(shelf, piece, asked_at, newest_first)
                     beat(lock)
                     self.make_room()
-                if piece.events:
-                    yield piece.events
+                events = piece.clipped(end, newest_first).events
+                if events:
+                    yield events
+                reached = piece.end if piece.start == reached else end
+                if (
+                    reached < end
+                    and clauses
+                    and self.gives_way(*turned(reached, end, newest_first))
+                ):
+                    return reached
         return end
+
+    def gives_way(self, low: int, high: int) -> bool:
+        """Whether a narrow fetch of [low, high) is a waste, as another backend reads everything."""
+        shelves = self.shelves
+        wide = shelves is not None and shelves.wide_read(low, high, self.window)
+        return wide and not self.choose_clauses(low, high)
 
     def make_room(self) -> None:
         """Look after the cache's size now and then."""
@@ -246,3 +274,9 @@ class WindowScan:
             return self.chain_pages(start, end, pattern, False, stop)
 
         return step_back(low, high, read, stop)
+
+
+def rounded(end: int) -> int:
+    """A forward time, newest first, no sooner than ``end``, where a minute begins."""
+    low, _ = turned(0, end, True)
+    return turned(low - low % EDGE, FOREVER, True)[1]
