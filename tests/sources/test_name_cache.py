@@ -138,7 +138,7 @@ def test_a_busy_file_costs_a_moment_and_is_written_later(path: Path):
             own.keep("s", False, {f"{number}": (NONE, 60.0)}, 2.0)
             own.write()
         assert set(own.find("s", False, ["p", "0"], 2.0)) == {"p"}
-        assert time.monotonic() - started < 0.4
+        assert time.monotonic() - started < 1.5  # 20 waits: 2 s
     other.close()
     own.next_attempt = 0.0
     own.write()
