@@ -26,6 +26,7 @@ BURST = 0.2  # seconds of calls that may start at once
 RECOVERY = 0.02  # of the quota, for each call that was not throttled
 LEAST = 0.5  # calls a second
 LONGEST_QUEUE = 60.0  # seconds; a turn further ahead was taken before the machine started anew
+ONE_IS_ENOUGH = 0.8  # calls on their way at once, on average, that one chain still makes
 STATE = struct.Struct("dd")  # when the next call is due (monotonic), and the rate in force
 
 
@@ -56,9 +57,10 @@ class CallRate:
 
         ``alone`` is how many seconds an answer took one chain by itself. Where several get theirs
         much later they wait for each other, here or in the service: more of them would only
-        lengthen that wait, and hold more pages in memory.
+        lengthen that wait, and hold more pages in memory. To divide a chain costs calls.
         """
-        return min(32, math.ceil(self.quota * min(self.latency, 2 * alone)) + 1)
+        busy = self.quota * min(self.latency, 2 * alone)
+        return 1 if busy < ONE_IS_ENOUGH else min(32, math.ceil(busy) + 1)
 
     def throttled(self) -> None:
         """Slow down: the service had no room for a call."""
