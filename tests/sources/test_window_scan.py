@@ -142,8 +142,9 @@ def test_the_answer_is_what_the_service_has(
 
 
 def answer(group: Group, low: int, high: int, **options: Any) -> list[str]:
-    found = scan(group, low, high, **options)
-    return sorted(event.event_id for page in found.read() for event in page)
+    pages = list(scan(group, low, high, **options).read())
+    assert all(pages)  # none is empty
+    return sorted(event.event_id for page in pages for event in page)
 
 
 def test_what_settled_is_read_once_and_its_edge_again(group: Group, clock: Clock) -> None:

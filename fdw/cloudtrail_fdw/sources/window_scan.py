@@ -73,11 +73,10 @@ class WindowScan:
         if self.began < high < FOREVER:  # there is nothing yet that a minute more could bring
             high += -high % EDGE
         for page in self.read_span(middle, high, True):
-            yield (
-                page
-                if page[0].timestamp < ask.high
-                else [event for event in page if event.timestamp < ask.high]
-            )
+            whole = page[0].timestamp < ask.high
+            kept = page if whole else [event for event in page if event.timestamp < ask.high]
+            if kept:
+                yield kept
         yield from self.read_span(low, min(middle, ask.high), ask.ordered)
 
     def read_span(self, low: int, high: int, newest_first: bool) -> Iterator[list[LogEvent]]:

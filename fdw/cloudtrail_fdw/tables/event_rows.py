@@ -100,8 +100,8 @@ def page_rows(
         try:
             return plain(events)
         except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
-            if len(events) == 1:
-                return [slow(events[0])]
+            if len(events) < 2:
+                return list(map(slow, events))
         middle = len(events) // 2  # look for the events that it cannot take
         return rows(events[:middle]) + rows(events[middle:])
 
