@@ -1278,8 +1278,10 @@ remember_row(TableScan *scan, TupleTableSlot *slot)
 	{
 		HASHCTL		how = {.keysize = sizeof(uint32), .entrysize = sizeof(KeyedRow)};
 
-		scan->memory = AllocSetContextCreate(scan->node->ss.ps.state->es_query_cxt,
-											 "cloudtrail_fdw known rows", ALLOCSET_DEFAULT_SIZES);
+		/* not the macro, whose check of a constant name tcc does not understand */
+		scan->memory = AllocSetContextCreateInternal(scan->node->ss.ps.state->es_query_cxt,
+													 "cloudtrail_fdw known rows",
+													 ALLOCSET_DEFAULT_SIZES);
 		how.hcxt = scan->memory;
 		scan->known = hash_create("cloudtrail_fdw known rows", 256, &how,
 								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
