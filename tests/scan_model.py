@@ -12,9 +12,10 @@ from cloudtrail_fdw.options import Settings, read_settings
 from cloudtrail_fdw.sources import cache_contents, log_groups, page_cache, window_scan
 from cloudtrail_fdw.sources.budget import Budget
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
+from cloudtrail_fdw.sources.group_pieces import NEWEST_FIRST_SINCE, GroupPieces
 from cloudtrail_fdw.sources.log_groups import GroupFacts, LogGroup
 from cloudtrail_fdw.sources.window_ask import FOREVER, Ask
-from cloudtrail_fdw.sources.window_scan import NEWEST_FIRST_SINCE, WindowScan
+from cloudtrail_fdw.sources.window_scan import WindowScan
 
 START = NEWEST_FIRST_SINCE - 40  # ms: the service reads newest first only from there on
 SETTLE = 20  # ms
@@ -72,10 +73,10 @@ def selected(event: LogEvent, clauses: Sequence[str]) -> bool:
     return all(clause[2] in record for clause in clauses)
 
 
-class ModelScan(WindowScan):
-    """A scan whose pages come from the group."""
+class ModelPieces(GroupPieces):
+    """Pieces whose pages come from the group."""
 
-    source: Group
+    group: Group
 
     def chain_pages(
         self, low: int, high: int, pattern: str, newest_first: bool, stop: threading.Event
@@ -84,12 +85,12 @@ class ModelScan(WindowScan):
         assert not newest_first or low >= NEWEST_FIRST_SINCE
         clauses = [clause for clause in CLAUSES if clause in pattern]
         found = sorted(
-            (event for _, event in self.source.arrived
+            (event for _, event in self.group.arrived
              if low <= event.timestamp < high and selected(event, clauses)),
             key=lambda event: (event.timestamp, event.ingestion_time, event.event_id),
             reverse=newest_first,
         )  # fmt: skip
-        self.source.calls.append((low, high))
+        self.group.calls.append((low, high))
         for place in range(0, max(1, len(found)), PAGE):
             if stop.is_set():
                 return
@@ -105,12 +106,14 @@ def settings(folder: Path, **options: str) -> Settings:
 def scan(
     group: Group, low: int, high: int, clauses: Sequence[str] = (), *, newest_first: bool = True,
     ordered: bool = False, latency: float = 0.0, **options: str,
-) -> ModelScan:  # fmt: skip
+) -> WindowScan:  # fmt: skip
     ask = Ask(LogGroup("g"), low, high, (), "", tuple(clauses), newest_first, ordered)
     chosen = settings(group.folder, **options)
-    found = ModelScan(chosen, ask, Budget(chosen), threading.Event())
-    found.source = group
-    found.rate.latency = found.rate.latest = latency
+    found = WindowScan(chosen, ask, Budget(chosen), threading.Event())
+    given = found.source
+    found.source = ModelPieces(chosen, ask, given.budget, given.stop, given.facts, given.rate)
+    found.source.group = group
+    given.rate.latency = given.rate.latest = latency
     return found
 
 

@@ -135,6 +135,27 @@ def test_a_cache_that_cannot_be_used_costs_only_calls(aws: Sandbox, db: Db, what
         db.execute("ALTER SERVER cloudtrail OPTIONS (DROP cache_directory)")
 
 
+def test_kept_rows_are_those_that_would_be_made(aws: Sandbox, db: Db) -> None:
+    root = Path(rows(db, "SELECT current_setting('data_directory')")[0][0]) / OWN_CACHE
+    queries = [
+        f"SELECT event_id, event_name, source_ip_address {FROM} WHERE {WINDOW} ORDER BY 1",
+        f"SELECT event_time, event_id {FROM} WHERE {WINDOW} ORDER BY 1, 2",
+        f"SELECT count(*) {FROM} WHERE {WINDOW}",
+        f"SELECT event_id {FROM} WHERE {WINDOW} ORDER BY timestamp DESC LIMIT 100",
+        f"SELECT event_id {FROM} WHERE {WINDOW} ORDER BY timestamp LIMIT 100",
+    ]
+    expected = [rows(db, query) for query in queries]
+    assert len(expected[0]) == EVENTS
+    kept = list(root.glob("pages/*/*/*.rows"))
+    assert len({path.name.split(".")[1] for path in kept}) >= 4
+    with aws.connect() as other:
+        assert [rows(other, query) for query in queries] == expected
+    for path in kept:
+        content = path.read_bytes()
+        path.write_bytes(content[:40] + b"?" + content[41:])
+    assert [rows(db, query) for query in queries] == expected
+
+
 def test_only_the_owner_can_read_the_cache(aws: Sandbox, db: Db) -> None:
     rows(db, in_group("a", ALL))
     root = Path(rows(db, "SELECT current_setting('data_directory')")[0][0]) / OWN_CACHE

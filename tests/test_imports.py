@@ -15,7 +15,7 @@ ALLOWED = {
     "bounds": {"times", "declare"},
     "options": {"errors", "declare"},
     "interrupts": {"errors"},
-    "handler": {"errors"},
+    "handler": {"errors", "interrupts"},
     "sources": {"sources", *BASE},
     "tables": {"tables", "sources", *BASE},
     "wrapper": {"tables", "handler", *BASE},

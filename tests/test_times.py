@@ -101,3 +101,17 @@ def test_what_is_written_is_read_back(moment: datetime) -> None:
     instant = times.from_datetime(moment)
     text = times.to_text(instant).replace("T", " ").replace("+00:00", "+00")
     assert times.read_instant(text, "ISO, MDY") == (instant, instant)
+
+
+@given(st.datetimes(timezones=st.just(timezone.utc)), st.integers(0, 999))
+def test_milliseconds_are_written_as_datetime_writes_them(moment: datetime, fraction: int) -> None:
+    moment = moment.replace(microsecond=1000 * fraction)
+    milliseconds = times.from_datetime(moment) // 1000
+    assert times.milliseconds_to_text(milliseconds) == moment.isoformat()
+
+
+@pytest.mark.parametrize("excess", [0, 1, 10**15])
+def test_milliseconds_out_of_range_become_the_nearest_bound(excess: int) -> None:
+    first, last = -62_135_596_800_000, 253_402_300_799_999  # datetime's
+    assert times.milliseconds_to_text(first - excess) == "0001-01-01T00:00:00+00:00"
+    assert times.milliseconds_to_text(last + excess) == "9999-12-31T23:59:59.999000+00:00"

@@ -99,13 +99,14 @@ class Bounds:
 
     ``runtime`` names the columns whose bound has no value yet, as in EXPLAIN of a join key;
     ``order`` is the order the rows have to come in; ``unread`` are the columns with a qual on a
-    value that proved nothing.
+    value that proved nothing; ``whole`` says whether every row will be read, as the plan looks.
     """
 
     predicates: Mapping[str, tuple[Predicate, ...]] = field(default_factory=dict)
     runtime: tuple[str, ...] = ()
     order: Optional[Order] = None
     unread: frozenset[str] = frozenset()
+    whole: bool = False
 
     def of(self, name: str) -> tuple[Predicate, ...]:
         """All predicates on one column."""

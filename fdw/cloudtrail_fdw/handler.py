@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Optional
 
 from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.interrupts import backend_flag
 
 RUNTIME_MARK = "cloudtrail_fdw.runtime."  # before the name of a column that is bound at run time
 CALLBACK = ctypes.CFUNCTYPE(None)
@@ -34,9 +35,8 @@ class Handler:
         self.namer = function("cloudtrail_fdw_key", ctypes.c_char_p)
         self.taker = function("cloudtrail_fdw_rows", ctypes.c_char_p, ctypes.c_size_t)
         self.marker = function("cloudtrail_fdw_only_row")
-        self.flag = ctypes.c_int(0)
-        if self.reporter is not None:
-            self.flag = ctypes.c_int.in_dll(ctypes.CDLL(None), "cloudtrail_fdw_active")
+        self.flag = backend_flag("cloudtrail_fdw_active")
+        self.all_rows = backend_flag("cloudtrail_fdw_all_rows")
 
     @property
     def active(self) -> bool:
@@ -46,6 +46,16 @@ class Handler:
         has the type it is read as.
         """
         return bool(self.flag.value)
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether the query will read the present scan to its end, as its plan looks.
+
+        False, then, below LIMIT, EXISTS and the like unless a sort or an aggregate in between reads
+        all its input first; where the client or a function fetches some rows at a time; while a
+        query is planned; without the handler or with an earlier version of it; and in doubt.
+        """
+        return bool(self.all_rows.value)
 
     def report(self, error: FdwError) -> None:
         """Give the error that is about to be raised its SQLSTATE, message, detail and hint."""

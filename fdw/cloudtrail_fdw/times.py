@@ -16,6 +16,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 WIDEST_OFFSET = 16 * 3600 * SECOND
 # CloudTrail began in 2013; an earlier operand is one that Multicorn misread, or no real bound.
 EARLIEST_BOUND = 1_136_073_600 * SECOND  # 2006-01-01
+# of year 1 and year 9999, which datetime ends at
+EARLIEST, LATEST = -62_135_596_800_000, 253_402_300_799_999  # milliseconds
+SECONDS = tuple(f":{second:02}" for second in range(60))
+FRACTIONS = ("+00:00", *(f".{thousandth:03}000+00:00" for thousandth in range(1, 1000)))
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d{1,6}))?"
@@ -115,10 +119,10 @@ def to_text(instant: int) -> str:
 
 def milliseconds_to_text(milliseconds: int) -> str:
     """An AWS time in milliseconds as ISO 8601; out of range times become the nearest bound."""
-    bounded = min(max(milliseconds, -62_135_596_800_000), 253_402_300_799_999)
-    minute, rest = divmod(bounded, 60_000)
-    fraction = f".{rest % 1000:03}000" if rest % 1000 else ""
-    return f"{minute_to_text(minute)}:{rest // 1000:02}{fraction}+00:00"
+    if not EARLIEST <= milliseconds <= LATEST:
+        milliseconds = EARLIEST if milliseconds < 0 else LATEST
+    minute, rest = divmod(milliseconds, 60_000)
+    return minute_to_text(minute) + SECONDS[rest // 1000] + FRACTIONS[rest % 1000]
 
 
 @lru_cache(maxsize=1024)

@@ -88,6 +88,8 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
             bounds = read_quals(quals, self.table.column, "ISO, MDY", explain=False)
             if explain:
                 bounds = replace(bounds, runtime=runtime_columns(columns))
+            else:
+                bounds = replace(bounds, whole=self.handler.wants_all)
         else:
             style = interrupts.setting("DateStyle") or "ISO, MDY"
             bounds = read_quals(quals, self.table.column, style, explain)

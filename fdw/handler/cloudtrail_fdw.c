@@ -35,6 +35,8 @@
  *	 called through this library, and hence that the set of wanted columns is
  *	 complete and that times are ISO and UTC.  Its value changes with every
  *	 scan that begins, so that Python need not read settings at each rescan.
+ * - cloudtrail_fdw_all_rows, of the same kind, says that the query will read
+ *	 the scan that calls Python to its end: no LIMIT, no cursor, no EXISTS.
  * - In EXPLAIN, names in that set that no column has tell which columns have
  *	 a bound at run time (MARK_RUNTIME).
  * - The functions exported below are called by Python, through ctypes too.
@@ -59,6 +61,7 @@
 #include "commands/explain_state.h"
 #endif
 #include "common/hashfn.h"
+#include "executor/execdesc.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
@@ -94,6 +97,7 @@ PG_FUNCTION_INFO_V1(cloudtrail_fdw_handler);
 
 /* For Python. */
 extern PGDLLEXPORT int cloudtrail_fdw_active;
+extern PGDLLEXPORT int cloudtrail_fdw_all_rows;
 extern PGDLLEXPORT void cloudtrail_fdw_report(const char *sqlstate, const char *message,
 											  const char *detail, const char *hint);
 extern PGDLLEXPORT void cloudtrail_fdw_key(const char *column);
@@ -162,6 +166,14 @@ typedef struct KeyedRow
 	HeapTuple	row;
 } KeyedRow;
 
+/* How many of its rows a plan node will be asked for. */
+typedef enum Reading
+{
+	SOME_ROWS,					/* or it is not known */
+	ROWS_OF_QUERY,				/* all of them, if the query is run to its end */
+	ALL_ROWS
+} Reading;
+
 /* One scan; in ForeignScanState.fdw_state. */
 typedef struct TableScan
 {
@@ -172,6 +184,7 @@ typedef struct TableScan
 	bool		again;			/* that Multicorn has to be told of */
 	bool		never;			/* a constant operand is NULL: no row, ever */
 	bool		empty;			/* no further row in this (re)scan, as an operand is NULL, say */
+	Reading		reading;
 	List	   *operands;		/* ExprStates */
 	List	   *conversions;	/* of the operands, integers */
 	ParamListInfo params;		/* their values */
@@ -204,6 +217,7 @@ static struct
 } handed;
 
 int			cloudtrail_fdw_active = 0;
+int			cloudtrail_fdw_all_rows = false;
 
 /* Changes with every scan that begins: what Python read before may be stale. */
 static int	generation = 1;
@@ -211,6 +225,8 @@ static int	generation = 1;
 static FdwRoutine *multicorn = NULL;
 static NameData key_column;		/* named by Python during get_rel_size */
 static void (*exit_callback) (void) = NULL;
+static ExecutorRun_hook_type next_run_hook = NULL;
+static bool whole_run = false;	/* the query that runs does so to its end */
 
 
 /* ------------------------------------------------------------------------
@@ -1296,6 +1312,162 @@ remember_row(TableScan *scan, TupleTableSlot *slot)
 
 
 /* ------------------------------------------------------------------------
+ * Where a scan stands in its query
+ * ------------------------------------------------------------------------
+ */
+
+/* For find_ancestors: the SubPlans in an expression. */
+static bool
+collect_subplans(Node *node, List **found)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan))
+		*found = lappend(*found, node);
+	return expression_tree_walker(node, collect_subplans, found);
+}
+
+/*
+ * Find a plan node below "here", or a scan of the CTE with this number (0 is
+ * none): *ancestors becomes what set_deparse_context_plan wants, the nodes
+ * above it, the nearest first.  Subplans in expressions of other places than
+ * the usual are not found; their parameters are then printed as $n.
+ */
+static bool
+find_ancestors(Plan *here, Plan *wanted, int cte, List *plans, List *above, List **ancestors)
+{
+	List	   *children,
+			   *subplans;
+	ListCell   *cell;
+
+	if (here == NULL)
+		return false;
+	check_stack_depth();
+	if (here == wanted || (IsA(here, CteScan) && ((CteScan *) here)->ctePlanId == cte))
+	{
+		*ancestors = above;
+		return true;
+	}
+	above = lcons(here, list_copy(above));
+	children = list_make2(here->lefttree, here->righttree);
+	if (IsA(here, Append))
+		children = list_concat(children, list_copy(((Append *) here)->appendplans));
+	else if (IsA(here, MergeAppend))
+		children = list_concat(children, list_copy(((MergeAppend *) here)->mergeplans));
+	else if (IsA(here, SubqueryScan))
+		children = lappend(children, ((SubqueryScan *) here)->subplan);
+#if PG_VERSION_NUM < 140000
+	else if (IsA(here, ModifyTable))
+		children = list_concat(children, list_copy(((ModifyTable *) here)->plans));
+#endif
+	foreach(cell, children)
+	{
+		if (find_ancestors(lfirst(cell), wanted, cte, plans, above, ancestors))
+			return true;
+	}
+	subplans = list_copy(here->initPlan);
+	collect_subplans((Node *) here->targetlist, &subplans);
+	collect_subplans((Node *) here->qual, &subplans);
+	if (IsA(here, NestLoop) || IsA(here, MergeJoin) || IsA(here, HashJoin))
+		collect_subplans((Node *) ((Join *) here)->joinqual, &subplans);
+	if (IsA(here, Result))
+		collect_subplans(((Result *) here)->resconstantqual, &subplans);
+	foreach(cell, subplans)
+	{
+		SubPlan    *subplan = lfirst_node(SubPlan, cell);
+
+		if (find_ancestors(list_nth(plans, subplan->plan_id - 1), wanted, cte, plans,
+						   lcons(subplan, list_copy(above)), ancestors))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a plan node reads all of its input before it gives its first row. */
+static bool
+reads_all_first(Plan *plan)
+{
+	return IsA(plan, Sort) || IsA(plan, Hash) ||
+		(IsA(plan, Agg) && (((Agg *) plan)->aggstrategy == AGG_PLAIN ||
+							((Agg *) plan)->aggstrategy == AGG_HASHED));
+}
+
+/*
+ * Whether a plan node may be done before its input is: a LIMIT, a window with
+ * a condition to stop at, a join that is content with the first match.
+ */
+static bool
+may_stop(Plan *plan, Plan *input)
+{
+	Join	   *join = (Join *) plan;
+
+	if (IsA(plan, NestLoop) || IsA(plan, MergeJoin))
+		return plan->lefttree != input &&
+			(join->inner_unique || join->jointype == JOIN_SEMI || join->jointype == JOIN_ANTI);
+	return IsA(plan, WindowAgg) || (IsA(plan, Limit) && ((Limit *) plan)->limitCount != NULL);
+}
+
+/* How many of its rows a plan node, or a scan of a CTE, will be asked for. */
+static Reading
+judge_reading(PlannedStmt *query, Plan *plan, int cte)
+{
+	List	   *ancestors = NIL;
+	ListCell   *cell;
+
+	if (!find_ancestors(query->planTree, plan, cte, query->subplans, NIL, &ancestors))
+		return SOME_ROWS;
+	foreach(cell, ancestors)
+	{
+		Plan	   *above = lfirst(cell);
+
+		if (IsA(above, SubPlan))
+		{
+			SubPlan    *subplan = (SubPlan *) above;
+
+			if (subplan->subLinkType == CTE_SUBLINK)
+				return judge_reading(query, NULL, subplan->plan_id);
+			return subplan->useHashTable || subplan->subLinkType == EXPR_SUBLINK ||
+				subplan->subLinkType == ARRAY_SUBLINK ? ALL_ROWS : SOME_ROWS;
+		}
+		if (reads_all_first(above))
+			return ALL_ROWS;
+		if (may_stop(above, plan))
+			return SOME_ROWS;
+		plan = above;
+	}
+	return ROWS_OF_QUERY;
+}
+
+/*
+ * An ExecutorRun_hook: what has no LIMIT may still be asked for a few rows at
+ * a time, as cursors, drivers, PL/pgSQL and SQL functions do.
+ */
+#if PG_VERSION_NUM >= 180000
+static void
+note_run(QueryDesc *query, ScanDirection direction, uint64 count)
+#define RUN_ARGUMENTS	query, direction, count
+#else
+static void
+note_run(QueryDesc *query, ScanDirection direction, uint64 count, bool once)
+#define RUN_ARGUMENTS	query, direction, count, once
+#endif
+{
+	bool		before = whole_run;
+
+	whole_run = count == 0;
+	PG_TRY();
+	{
+		(next_run_hook ? next_run_hook : standard_ExecutorRun) (RUN_ARGUMENTS);
+	}
+	PG_FINALLY();
+	{
+		whole_run = before;
+	}
+	PG_END_TRY();
+}
+
+
+/* ------------------------------------------------------------------------
  * Scanning
  * ------------------------------------------------------------------------
  */
@@ -1416,6 +1588,7 @@ ctBeginForeignScan(ForeignScanState *node, int eflags)
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	clauses = scan_clauses(scan);
+	scan->reading = judge_reading(node->ss.ps.state->es_plannedstmt, node->ss.ps.plan, 0);
 	scan->fresh = true;
 	begin_multicorn(node, eflags, clauses, NIL);
 	scan->multicorn = node->fdw_state;
@@ -1488,9 +1661,12 @@ multicorn_row(TableScan *scan)
 	empty_hands();
 	node->fdw_state = scan->multicorn;
 	estate->es_param_list_info = econtext->ecxt_param_list_info = scan->params;
+	cloudtrail_fdw_all_rows = scan->reading == ALL_ROWS ||
+		(scan->reading == ROWS_OF_QUERY && whole_run);
 	CALL_MULTICORN((scan->again ? multicorn->ReScanForeignScan(node) : (void) 0,
 					scan->again = false, slot = multicorn->IterateForeignScan(node)),
-				   (node->fdw_state = scan, estate->es_param_list_info = estate_params,
+				   (cloudtrail_fdw_all_rows = false, node->fdw_state = scan,
+					estate->es_param_list_info = estate_params,
 					econtext->ecxt_param_list_info = econtext_params));
 	if (handed.rows)
 	{
@@ -1600,73 +1776,6 @@ explain_text(ForeignScanState *node, bool verbose, List *clauses, List *names)
 	return es->str->data;
 }
 
-/* For find_ancestors: the SubPlans in an expression. */
-static bool
-collect_subplans(Node *node, List **found)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, SubPlan))
-		*found = lappend(*found, node);
-	return expression_tree_walker(node, collect_subplans, found);
-}
-
-/*
- * Find a plan node below "here": *ancestors becomes what
- * set_deparse_context_plan wants, the nodes above it, the nearest first.
- * Subplans in expressions of other places than the usual are not found;
- * their parameters are then printed as $n.
- */
-static bool
-find_ancestors(Plan *here, Plan *wanted, List *plans, List *above, List **ancestors)
-{
-	List	   *children,
-			   *subplans;
-	ListCell   *cell;
-
-	if (here == NULL)
-		return false;
-	check_stack_depth();
-	if (here == wanted)
-	{
-		*ancestors = above;
-		return true;
-	}
-	above = lcons(here, list_copy(above));
-	children = list_make2(here->lefttree, here->righttree);
-	if (IsA(here, Append))
-		children = list_concat(children, list_copy(((Append *) here)->appendplans));
-	else if (IsA(here, MergeAppend))
-		children = list_concat(children, list_copy(((MergeAppend *) here)->mergeplans));
-	else if (IsA(here, SubqueryScan))
-		children = lappend(children, ((SubqueryScan *) here)->subplan);
-#if PG_VERSION_NUM < 140000
-	else if (IsA(here, ModifyTable))
-		children = list_concat(children, list_copy(((ModifyTable *) here)->plans));
-#endif
-	foreach(cell, children)
-	{
-		if (find_ancestors(lfirst(cell), wanted, plans, above, ancestors))
-			return true;
-	}
-	subplans = list_copy(here->initPlan);
-	collect_subplans((Node *) here->targetlist, &subplans);
-	collect_subplans((Node *) here->qual, &subplans);
-	if (IsA(here, NestLoop) || IsA(here, MergeJoin) || IsA(here, HashJoin))
-		collect_subplans((Node *) ((Join *) here)->joinqual, &subplans);
-	if (IsA(here, Result))
-		collect_subplans(((Result *) here)->resconstantqual, &subplans);
-	foreach(cell, subplans)
-	{
-		SubPlan    *subplan = lfirst_node(SubPlan, cell);
-
-		if (find_ancestors(list_nth(plans, subplan->plan_id - 1), wanted, plans,
-						   lcons(subplan, list_copy(above)), ancestors))
-			return true;
-	}
-	return false;
-}
-
 /* Bounds that get their value at run time, as PostgreSQL prints conditions. */
 static void
 explain_runtime(ForeignScanState *node, List *runtime, ExplainState *es)
@@ -1675,7 +1784,7 @@ explain_runtime(ForeignScanState *node, List *runtime, ExplainState *es)
 	List	   *ancestors = NIL,
 			   *context;
 
-	find_ancestors(es->pstmt->planTree, plan, es->pstmt->subplans, NIL, &ancestors);
+	find_ancestors(es->pstmt->planTree, plan, 0, es->pstmt->subplans, NIL, &ancestors);
 	context = set_deparse_context_plan(es->deparse_cxt, plan, ancestors);
 	ExplainPropertyText(RUNTIME_LABEL,
 						deparse_expression((Node *) make_ands_explicit(runtime), context,
@@ -1743,6 +1852,8 @@ cloudtrail_fdw_handler(PG_FUNCTION_ARGS)
 
 		multicorn = MemoryContextAlloc(TopMemoryContext, sizeof(FdwRoutine));
 		*multicorn = *found;
+		next_run_hook = ExecutorRun_hook;
+		ExecutorRun_hook = note_run;
 	}
 	routine->GetForeignRelSize = ctGetForeignRelSize;
 	routine->GetForeignPaths = ctGetForeignPaths;

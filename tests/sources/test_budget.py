@@ -10,11 +10,11 @@ import pytest
 
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import read_settings
-from cloudtrail_fdw.sources import window_scan
+from cloudtrail_fdw.sources import group_pieces, window_scan
 from cloudtrail_fdw.sources.aws import PAGE_BYTES
 from cloudtrail_fdw.sources.budget import RECENT, Budget, record
+from cloudtrail_fdw.sources.group_pieces import NEWEST_FIRST_SINCE
 from cloudtrail_fdw.sources.window_ask import FOREVER
-from cloudtrail_fdw.sources.window_scan import NEWEST_FIRST_SINCE
 from scan_model import CLAUSES, PAGE, Clock, Group, install, scan
 
 
@@ -24,7 +24,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
     clock = Clock()
     found = Group(clock, tmp_path / "cache")
     install(monkeypatch, clock, found)
-    monkeypatch.setattr(window_scan, "FREE_EVENTS", PAGE)
+    monkeypatch.setattr(group_pieces, "FREE_EVENTS", PAGE)
     # the model spends an event a call, whatever is in the page
     monkeypatch.setattr(Budget, "spend", lambda self, size, events: spend(self, PAGE))
     found.stored_bytes = 40 * PAGE_BYTES
@@ -56,7 +56,7 @@ def test_the_first_page_is_free_and_no_other(group: Group) -> None:
 def test_a_page_with_few_events_is_not_enough_for_a_limit(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_scan, "FREE_EVENTS", 2 * PAGE + 1)
+    monkeypatch.setattr(group_pieces, "FREE_EVENTS", 2 * PAGE + 1)
     assert refused(group, max_calls="30") == 3
 
 

@@ -20,7 +20,7 @@ from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
 from cloudtrail_fdw.sources.shelves import implies
 from cloudtrail_fdw.sources.window_ask import FOREVER
 from cloudtrail_fdw.tables.cloudtrail_event import TABLE
-from scan_model import START, Clock, Group, ModelScan, install, scan
+from scan_model import START, Clock, Group, ModelPieces, install, scan
 
 NAMES = ["a", "b", "c", "d", "a|b", "a || b", "(a)", 'a" && "b', "ab", "a*", "é", "[1"]
 LISTS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True).map(sorted)
@@ -83,8 +83,8 @@ def test_shorter_lists_imply_longer_ones(one: Predicate, other: Predicate, impli
     assert implies(narrow, wide) == implied
 
 
-class FilteredScan(ModelScan):
-    """A scan of a service that evaluates the pattern."""
+class FilteredPieces(ModelPieces):
+    """Pieces of a service that evaluates the pattern."""
 
     def chain_pages(
         self, low: int, high: int, pattern: str, newest_first: bool, stop: threading.Event
@@ -98,7 +98,7 @@ def answer(group: Group, names: list[str], **options: str) -> tuple[list[str], i
     """The ids after PostgreSQL's own look, and the calls."""
     chosen = clauses([("event_name", In(tuple(names)))])
     found = scan(group, START, FOREVER, chosen, **options)  # type: ignore[arg-type]
-    found.__class__ = FilteredScan
+    found.source.__class__ = FilteredPieces
     ids = [event.event_id for page in found.read() for event in page
            if json.loads(event.message)["eventName"] in names]  # fmt: skip
     return sorted(ids), found.budget.calls

@@ -10,19 +10,23 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
-from cloudtrail_fdw.sources import page_cache, window_scan
+from cloudtrail_fdw.sources import made_rows, page_cache, window_scan
 from cloudtrail_fdw.sources.cache_contents import entries
-from cloudtrail_fdw.sources.page_cache import PAGES, Shelf, shelf_name
+from cloudtrail_fdw.sources.group_pieces import NEWEST_FIRST_SINCE
+from cloudtrail_fdw.sources.made_rows import RowMaker
+from cloudtrail_fdw.sources.page_cache import EVENTS, PAGES, Shelf, shelf_name
 from cloudtrail_fdw.sources.shelves import Shelves
 from cloudtrail_fdw.sources.window_ask import FOREVER
-from cloudtrail_fdw.sources.window_scan import EDGE, NEWEST_FIRST_SINCE
+from cloudtrail_fdw.sources.window_scan import EDGE
 from scan_model import CLAUSES, SETTLE, START, Clock, Group, install, scan
 
+PACKED = RowMaker(msgspec.msgpack.encode, ["events"])
 SPAN = 160  # ms of the model's time
 MEMBERS = st.sampled_from(["", "a", "b", "ab", "abc"])
 APPENDS = st.tuples(
@@ -39,6 +43,7 @@ QUERIES = st.tuples(
         st.none() | st.integers(0, 3),  # pages, then it is left
         st.sampled_from([0.0, 0.0, 0.0, 0.2]),  # latency, which makes for more chains
         st.sampled_from(["0", "30 ms"]),  # cache_max_age
+        st.booleans(),  # as rows, which are kept
     ),
 )
 DAMAGES = st.tuples(st.just("damage"), st.tuples(st.integers(0, 99), st.integers(0, 4)))
@@ -92,16 +97,16 @@ def damage(folder: Path, which: int, how: int) -> None:
 
 def ask(group: Group, query: Any) -> None:
     """Make the query and hold its answer against the truth."""
-    low, width, clauses, newest_first, ordered, pages, latency, max_age = query
+    low, width, clauses, newest_first, ordered, pages, latency, max_age, packed = query
     high = min(low + width, FOREVER)
     held = scan(group, low, high, clauses, newest_first=newest_first or not ordered,
                 ordered=ordered, latency=latency, cache_max_age=max_age)  # fmt: skip
     newest_first = newest_first or not ordered
-    read = held.read()
+    read = map(EVENTS.decode, held.read_rows(PACKED)) if packed else held.read()
     found = [event for page in itertools.islice(read, pages) for event in page]
     if pages is not None:
         held.stop.set()
-        read.close()  # type: ignore[attr-defined]
+        del read
     stamps = [event.timestamp for event in found]
     if ordered:
         assert stamps == sorted(stamps, reverse=newest_first)
@@ -118,9 +123,12 @@ def ask(group: Group, query: Any) -> None:
 
 
 @trials(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(STEPS, st.sampled_from([0, 20, 100, 1_000_000]), st.sampled_from([0, 10 << 20, 90 << 20]))
+@given(
+    STEPS, st.sampled_from([0, 20, 100, 1_000_000]), st.sampled_from([0, 10 << 20, 90 << 20]),
+    st.sampled_from([1, EDGE]),
+)  # fmt: skip
 def test_the_answer_is_what_the_service_has(
-    steps: list[tuple[str, Any]], merged: int, stored: int
+    steps: list[tuple[str, Any]], merged: int, stored: int, edge: int
 ) -> None:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -128,6 +136,8 @@ def test_the_answer_is_what_the_service_has(
         group.stored_bytes = stored
         install(patch, clock, group)
         patch.setattr(page_cache, "MERGED_BYTES", merged)
+        patch.setattr(made_rows, "SHARE", 1000)
+        patch.setattr(window_scan, "EDGE", edge)
         for kind, what in steps:
             if kind == "append":
                 for age, members in what:
@@ -138,7 +148,8 @@ def test_the_answer_is_what_the_service_has(
                 clock.now += what
             else:
                 ask(group, what)
-        ask(group, (0, FOREVER, [], True, False, None, 0.0, "0"))
+        for packed in (False, True):
+            ask(group, (0, FOREVER, [], True, False, None, 0.0, "0", packed))
 
 
 def answer(group: Group, low: int, high: int, **options: Any) -> list[str]:

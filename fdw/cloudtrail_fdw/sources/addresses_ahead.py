@@ -1,8 +1,8 @@
 """Source addresses of the events that a query has read: what its join will ask for next.
 
-The scan of events leaves them here, those of pages that still wait for their rows too; reverse DNS
-takes them when it is asked for one of them, so that a nested loop waits once a page, or less, and
-not once an address. Both are of one statement: what one statement read says nothing of what the
+The scan of events leaves its rows here, those of pages that are still to be handed on, too; reverse
+DNS looks at them when it is asked for an address, so that a nested loop waits once a page, or less,
+and not once an address. Both are of one statement: what one statement read says nothing of what the
 next one wants to be sent out.
 """
 
@@ -12,38 +12,54 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any, TypeVar
 
 import msgspec
 
-from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.sources.remote_query import STAMP
 
-T = TypeVar("T")
 MOST = 30_000  # addresses of one statement
-MOST_PAGES = 4  # on their way to the rows
+MOST_BYTES = 8_000_000  # of rows that nobody has looked at
+MOST_COMING = 4  # pages that are still to be handed on
 COLUMN = "source_ip_address"
 
 
 @dataclass
 class Ahead:
-    """Texts in the order of the events, those that were taken, and whose they are."""
+    """Whose they are; rows with the place of the address in one; texts in the order of the events.
+
+    ``taken`` are those that were given already.
+    """
 
     stamp: int = 0
+    pages: deque[tuple[int, bytes]] = field(default_factory=deque)
+    size: int = 0
     texts: dict[str, None] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
 
+    def begin(self, stamp: int) -> None:
+        """Forget what another statement left."""
+        self.stamp, self.size = stamp, 0
+        for held in (self.pages, self.texts, self.taken):
+            held.clear()
 
-class Source(msgspec.Struct):
-    """Of a record of CloudTrail, where it came from."""
+    def add(self, place: int, rows: bytes) -> None:
+        """Leave rows; those that would be too many to hold are looked at now."""
+        self.pages.append((place, rows))
+        self.size += len(rows)
+        while self.size > MOST_BYTES:
+            self.look_at_one()
 
-    address: Any = msgspec.field(name="sourceIPAddress", default=None)
+    def look_at_one(self) -> None:
+        """Find the texts in the oldest of the rows."""
+        place, rows = self.pages.popleft()
+        self.size -= len(rows)
+        if len(self.texts) < MOST:
+            self.texts.update(dict.fromkeys(row[place] for row in msgspec.msgpack.decode(rows)))
+            self.texts.pop(None, None)  # type: ignore[call-overload]
 
 
 AHEAD = Ahead()
-PAGES: deque[tuple[int, Sequence[LogEvent]]] = deque(maxlen=MOST_PAGES)  # with their statements
-SOURCE = msgspec.json.Decoder(Source)
+COMING: deque[tuple[int, int, bytes]] = deque(maxlen=MOST_COMING)  # with their statements
 
 
 def statement_stamp() -> int:
@@ -51,50 +67,39 @@ def statement_stamp() -> int:
     return int(STAMP()) if STAMP else 0
 
 
-def foreseen(
-    layout: Sequence[str], pages: Iterator[tuple[T, Sequence[LogEvent]]]
-) -> Iterator[tuple[T, Sequence[LogEvent]]]:
-    """The pages as they are, noted while they wait for their rows; for the thread that reads."""
-    for page in pages:
+def foreseen(layout: Sequence[str], pages: Iterator[bytes]) -> Iterator[bytes]:
+    """The pages of packed rows as they are, noted while they wait; for the thread that reads."""
+    for rows in pages:
         if COLUMN in layout:
-            PAGES.append((statement_stamp(), page[1]))
-        yield page
+            COMING.append((statement_stamp(), layout.index(COLUMN), rows))
+        yield rows
 
 
-def addresses_of(events: Iterable[LogEvent]) -> Iterator[str]:
-    """The source addresses of log events that are records of CloudTrail."""
-    for event in events:
-        with suppress(msgspec.DecodeError):
-            address = SOURCE.decode(event.message).address
-            if isinstance(address, str):
-                yield address
-
-
-def publish(layout: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Leave the source addresses of a page of events; nothing where they are not wanted."""
+def publish(layout: Sequence[str], rows: bytes) -> None:
+    """Leave a page of packed rows; nothing where their source addresses are not wanted."""
     stamp = statement_stamp()
     if not stamp or COLUMN not in layout:
         return
     with suppress(IndexError):
-        PAGES.popleft()  # it is this one that has got its rows
+        COMING.popleft()  # it is this one
     if AHEAD.stamp != stamp:
-        AHEAD.stamp, AHEAD.texts, AHEAD.taken = stamp, {}, set()
-    if len(AHEAD.texts) < MOST:
-        texts = dict.fromkeys(map(itemgetter(layout.index(COLUMN)), rows))
-        texts.pop(None, None)
-        AHEAD.texts.update(texts)
+        AHEAD.begin(stamp)
+    AHEAD.add(layout.index(COLUMN), rows)
 
 
 def take(asked: Iterable[str]) -> Sequence[str]:
     """Texts left by this statement, each once, if one of ``asked`` is or was among them."""
     if AHEAD.stamp != statement_stamp():
         return ()
+    while AHEAD.pages:
+        AHEAD.look_at_one()
     if all(text not in AHEAD.texts and text not in AHEAD.taken for text in asked):
         return ()
-    while PAGES:
-        stamp, events = PAGES.popleft()
-        if stamp == AHEAD.stamp and len(AHEAD.texts) < MOST:
-            AHEAD.texts.update(dict.fromkeys(addresses_of(events)))
+    while COMING:
+        stamp, place, rows = COMING.popleft()
+        if stamp == AHEAD.stamp:
+            AHEAD.add(place, rows)
+            AHEAD.look_at_one()
     texts = tuple(text for text in AHEAD.texts if text not in AHEAD.taken)
     if len(AHEAD.taken) > MOST:
         AHEAD.taken.clear()

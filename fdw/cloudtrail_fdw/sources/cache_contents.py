@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cloudtrail_fdw.sources.cache_directory import read_json
-from cloudtrail_fdw.sources.page_cache import LABEL, PAGES, SUFFIX, Chunk, listed
+from cloudtrail_fdw.sources.page_cache import LABEL, PAGES, ROWS, SUFFIX, Chunk, listed
 
 ABANDONED = 3600.0  # seconds after which a part of a file is nobody's
 ENTRY_OVERHEAD = 4096  # bytes a file takes beside its content
@@ -50,7 +50,7 @@ def trim(root: Path, most: int) -> None:
             found = path.stat()
             if path.suffix == ".part" and found.st_mtime < now - ABANDONED:
                 path.unlink()
-            elif path.suffix == SUFFIX:
+            elif path.suffix in (SUFFIX, ROWS):
                 files.append((found.st_mtime, found.st_size + ENTRY_OVERHEAD, path))
     excess = sum(size for _, size, _ in files) - most
     for _, size, path in sorted(files):

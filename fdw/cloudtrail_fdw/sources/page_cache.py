@@ -29,6 +29,7 @@ UNBROKEN = 1 << 52  # ms
 PAGES = "pages"  # the part of the cache that holds log events
 LABEL = "shelf.json"  # beside the chunks: what they are of
 SUFFIX = ".events"
+ROWS = ".rows"  # of what was made of a chunk's events
 CHECKSUM = 4  # bytes in front of the events
 DAY = 86_400_000  # ms
 
@@ -53,9 +54,14 @@ class Chunk:
     @property
     def name(self) -> str:
         """The file's name."""
+        return self.stem + SUFFIX
+
+    @property
+    def stem(self) -> str:
+        """What the names of its file and of all that was made of it begin with."""
         numbers = (self.start, self.end, self.fetched, self.events, self.bytes, self.calls,
                    self.settled)  # fmt: skip
-        return "-".join(map(str, numbers)) + SUFFIX
+        return "-".join(map(str, numbers))
 
     @property
     def known_until(self) -> int:
@@ -110,20 +116,29 @@ class Shelf:
         """Its events in the order of delivery; None, and the file gone, when it is damaged."""
         path = self.path / chunk.name
         try:
-            content = path.read_bytes()
-            body = memoryview(content)[CHECKSUM:]
-            if content[:CHECKSUM] == checksum(body):
+            body = checked(path.read_bytes())
+            if body is not None:
                 with contextlib.suppress(OSError):
                     os.utime(path)  # the least recently used go first
                 return EVENTS.decode(body)
         except (OSError, msgspec.MsgspecError):
             pass
-        with contextlib.suppress(OSError):
-            path.unlink()
+        self.remove(chunk)
         return None
 
-    def save(self, chunk: Chunk, events: Sequence[LogEvent]) -> None:
-        """Keep what was fetched just now, joined with its small neighbours; raises OSError."""
+    def remove(self, chunk: Chunk) -> None:
+        """Remove a chunk, and then all that was made of it."""
+        with contextlib.suppress(OSError):
+            (self.path / chunk.name).unlink()
+        for path in self.path.glob(f"{chunk.stem}.*{ROWS}"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def save(self, chunk: Chunk, events: Sequence[LogEvent]) -> Chunk:
+        """Keep what was fetched just now, joined with its small neighbours; raises OSError.
+
+        Returns the chunk that it became.
+        """
         wait = self.longest_wait()
         replaced = []
         for other in sorted(listed(self.path), key=lambda found: found.start):
@@ -153,8 +168,8 @@ class Shelf:
         self.write(chunk, events)
         for other in replaced:
             if other.name != chunk.name:
-                with contextlib.suppress(OSError):
-                    (self.path / other.name).unlink()
+                self.remove(other)
+        return chunk
 
     def expire(self, before: int) -> None:
         """Forget events older than ``before`` (ms): the group's retention has ended for them.
@@ -174,7 +189,7 @@ class Shelf:
                 self.write(replace(chunk, end=edge, events=0, bytes=0), [])
                 if edge < chunk.end:
                     self.write(replace(chunk, start=edge, events=len(kept), bytes=size), kept)
-                (self.path / chunk.name).unlink()
+                self.remove(chunk)
 
     def write(self, chunk: Chunk, events: Sequence[LogEvent]) -> None:
         """Put a chunk in its place; raises OSError."""
@@ -189,6 +204,12 @@ def listed(path: Path) -> list[Chunk]:
     except OSError:
         return []
     return [chunk for chunk in map(Chunk.named, names) if chunk is not None]
+
+
+def checked(content: bytes) -> Optional[memoryview]:
+    """What follows the checksum; None where it is damaged."""
+    body = memoryview(content)[CHECKSUM:]
+    return body if content[:CHECKSUM] == checksum(body) else None
 
 
 def checksum(body: bytes | memoryview) -> bytes:

@@ -8,8 +8,7 @@ that PostgreSQL could not store. Any other record is left to the reader that kno
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, Optional, Union
 
@@ -27,7 +26,10 @@ PLAIN_TIMES = re.compile(
 )
 MESSAGE = attrgetter("message")
 WHOLE = "cloudtrail_event"  # the column of the whole record
-FLAGS: dict[object, Optional[bool]] = {None: None, "true": True, "false": False}
+FLAGS: dict[object, Optional[bool]] = {
+    None: None, True: True, False: False, "true": True, "false": False,
+}  # fmt: skip
+NOTHING = (ABSENT, msgspec.Raw(b"null"))
 TYPES: dict[str, tuple[Any, Any]] = {
     "text": (Optional[str], None),
     "boolean": (Union[bool, str, None], None),
@@ -52,25 +54,23 @@ def plain_times(texts: Sequence[Optional[str]]) -> Sequence[Optional[str]]:
     return texts
 
 
-def plain_flag(value: Union[bool, str, None]) -> Optional[bool]:
-    """A boolean; KeyError for what is none."""
-    return value if isinstance(value, bool) else FLAGS[value]
-
-
-def plain_for_jsonb(message: str) -> bool:
-    """Whether jsonb takes a record as it is, if it is JSON."""
-    surrogate = "\\" in message and ("\\ud" in message or "\\uD" in message)
-    return not surrogate and not has_suspect_number(message)
-
-
 def plain_json(raws: Sequence[msgspec.Raw]) -> Sequence[Optional[str]]:
     """Objects and arrays as they are written, of records that were found safe for jsonb."""
-    texts = map(str, raws, repeat("utf-8"))
-    return [None if text in ("", "null") else text for text in texts]
+    return [None if raw in NOTHING else str(raw, "utf-8") for raw in raws]
+
+
+def refuse_unstorable(messages: Sequence[str], as_json: bool) -> None:
+    """ValueError for an escape that text cannot hold, or ``as_json`` for what jsonb cannot."""
+    escaped = [message for message in messages if "\\" in message]
+    refused = ("\\u0000", "\\ud", "\\uD") if as_json else ("\\u0000",)
+    if any(escape in message for escape in refused for message in escaped):
+        raise ValueError
+    if as_json and any(map(has_suspect_number, messages)):
+        raise ValueError
 
 
 CONVERSIONS: dict[str, Callable[[Any], Iterable[object]]] = {
-    "boolean": lambda values: list(map(plain_flag, values)),
+    "boolean": lambda values: list(map(FLAGS.__getitem__, values)),
     "timestamp with time zone": plain_times,
     "jsonb": plain_json,
 }
@@ -93,12 +93,19 @@ def plain_struct(columns: Iterable[Column], depth: int = 0) -> type[msgspec.Stru
 
 def columns_of(
     columns: Sequence[Column], depth: int = 0
-) -> Callable[[Iterable[Union[bytes, str]]], Iterator[tuple[str, Sequence[Any]]]]:
-    """A function from objects' JSON to the names of ``columns``, two at least, and their values."""
-    names = [column.name for column in columns]
+) -> Callable[[Iterable[Union[bytes, str]]], dict[str, Sequence[Any]]]:
+    """A function from objects' JSON to the values of ``columns``, by their names.
+
+    It makes no tuple per object, which Python's garbage collector would look at.
+    """
     decode = msgspec.json.Decoder(plain_struct(columns, depth)).decode
-    get = attrgetter(*(".".join(column.path[depth:]) for column in columns))
-    return lambda texts: zip(names, zip(*map(get, map(decode, texts))))
+    getters = [(column.name, attrgetter(".".join(column.path[depth:]))) for column in columns]
+
+    def read(texts: Iterable[Union[bytes, str]]) -> dict[str, Sequence[Any]]:
+        objects = list(map(decode, texts))
+        return {name: list(map(get, objects)) for name, get in getters}
+
+    return read
 
 
 def make_reader(
@@ -120,17 +127,15 @@ def make_reader(
     """
     wanted = {*layout, *checked}.union(*(derived[name].of for name in layout if name in derived))
     chosen = [column for column in columns if column.name in wanted]
-    spare = [column for column in columns if column not in chosen and len(column.path) == 1]
-    if chosen or WHOLE in layout:  # an attrgetter of one name gives no tuple
-        chosen += spare[: max(0, 2 - len(chosen))]
     outer, inside, holder = split_members(chosen)
-    if len(outer) == 1 or len(inside) == 1 or len({c.path[0] for c in inside}) > 1:
+    if len({column.path[0] for column in inside}) > 1:
         return None
     if not wanted <= {"", *(c.name for c in chosen), *derived, *of_events, *origin}:
         return None
-    read_outer = columns_of(outer) if outer else None
+    read_outer = columns_of(outer) if outer or WHOLE in layout else None
     read_inner = columns_of(inside, 1) if inside else None
-    conversions = [(c.name, CONVERSIONS[c.type]) for c in chosen if c.type in CONVERSIONS]
+    converted = [c for c in chosen if c.name in layout or c.type != "jsonb"]  # others may fail
+    conversions = [(c.name, CONVERSIONS[c.type]) for c in converted if c.type in CONVERSIONS]
     makers = [(name, *derived[name]) for name in layout if name in derived]
     takers = [(name, of_events[name]) for name in layout if name in of_events]
     shared = [(name, origin.get(name)) for name in {*layout} if name in origin or not name]
@@ -143,10 +148,7 @@ def make_reader(
         found: dict[str, Any] = {}
         if read_outer is not None:
             messages = list(map(MESSAGE, events))
-            if any("\\u0000" in message for message in messages if "\\" in message):
-                raise ValueError
-            if stored_as_json and not all(map(plain_for_jsonb, messages)):
-                raise ValueError
+            refuse_unstorable(messages, stored_as_json)
             found.update(read_outer(messages))
         if read_inner is not None:
             found.update(read_inner([bytes(raw) or b"{}" for raw in found[holder]]))

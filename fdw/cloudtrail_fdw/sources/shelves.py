@@ -105,14 +105,19 @@ def implies(clause: str, other: str) -> bool:
     )
 
 
-def keep(shelf: Shelf, piece: Piece, asked_at: int, newest_first: bool) -> None:
-    """Put a piece into the cache; without room or rights the query goes on."""
+def keep(shelf: Shelf, piece: Piece, asked_at: int, newest_first: bool) -> Optional[Chunk]:
+    """Put a piece into the cache; without room or rights the query goes on.
+
+    Returns the chunk that it is all of, None where there is none.
+    """
     start, end = turned(piece.start, piece.end, newest_first)
     events = piece.events[::-1] if newest_first else piece.events
     size = sum(len(event.message) for event in events)
     with contextlib.suppress(OSError):
         shelf.widen(events)
-        shelf.save(Chunk(start, end, asked_at, len(events), size, piece.calls), events)
+        made = Chunk(start, end, asked_at, len(events), size, piece.calls)
+        return made if shelf.save(made, events) == made else None
+    return None
 
 
 def overlap(chunk: Chunk, low: int, high: int) -> float:

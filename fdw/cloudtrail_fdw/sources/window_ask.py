@@ -23,7 +23,8 @@ class Ask:
 
     ``own`` is the user's own pattern, ``clauses`` those made of quals: only these may be left out.
     ``late`` is a clause that cannot be left out, for far too much would come without it.
-    ``ordered`` wants the events in the order of delivery, and not only that end first.
+    ``ordered`` wants the events in the order of delivery, and not only that end first; ``whole``
+    tells that all of them will be wanted, so that what is too much is so from the start.
     """
 
     group: LogGroup
@@ -35,6 +36,7 @@ class Ask:
     newest_first: bool
     ordered: bool
     late: str = ""
+    whole: bool = False
 
     def pattern(self, clauses: Sequence[str]) -> str:
         """The pattern to send with these of the clauses."""

@@ -5,33 +5,30 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Optional
 
-from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import cache_directory, cloudtrail_api
 from cloudtrail_fdw.sources.budget import Budget
 from cloudtrail_fdw.sources.cache_contents import trim
-from cloudtrail_fdw.sources.call_rate import CallRate, call_rate
-from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent, Window, read_pages, wrong_class
+from cloudtrail_fdw.sources.call_rate import call_rate
+from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent, wrong_class
 from cloudtrail_fdw.sources.fetch_lock import beat, fetching
+from cloudtrail_fdw.sources.group_pieces import NEWEST_FIRST_SINCE, GroupPieces
 from cloudtrail_fdw.sources.log_group_list import find_facts
 from cloudtrail_fdw.sources.log_groups import GroupFacts
-from cloudtrail_fdw.sources.page_cache import Chunk, shelf_name
-from cloudtrail_fdw.sources.parallel_chains import Chain, run_chains
-from cloudtrail_fdw.sources.pieces import Piece, cut, turned
+from cloudtrail_fdw.sources.made_rows import Page, Place, RowMaker
+from cloudtrail_fdw.sources.page_cache import Chunk, Shelf, shelf_name
+from cloudtrail_fdw.sources.pieces import Piece, turned
 from cloudtrail_fdw.sources.shelves import Index, Shelves, keep
-from cloudtrail_fdw.sources.steps_back import Pages, step_back
 from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, shelves_of
 
 OLDEST_PUT = 14 * 86_400_000  # ms before a group's creation, API_PutLogEvents
-NEWEST_FIRST_SINCE = 1_704_067_200_000  # 2024-01-01, API_FilterLogEvents on startFromHead
 EDGE = 60_000  # ms; queries that begin together bound their windows by now()
 WAIT = 0.05  # seconds between two looks at another backend's fetch
 TRIM_EVERY = 64  # pieces
 WORTH_SHARING = 200  # calls for a whole window that several patterns are asked of at once
-FREE_EVENTS = 100  # are read without a look at what all would take: a LIMIT may want no more
 NARROW_SHARE = 0.1  # of a whole window's calls may go into patterns before all of it is read
 
 
@@ -46,7 +43,7 @@ class WindowScan:
         self.facts: Optional[GroupFacts] = None
         self.shelves: Optional[Shelves] = None
         self.kept = 0
-        self.oldest_first_only = False
+        self.maker: Optional[RowMaker] = None
         self.unusable: set[Chunk] = set()
         if folder is not None:
             self.facts = find_facts(settings, ask.group, folder, stop)
@@ -59,10 +56,20 @@ class WindowScan:
         self.region = self.region or cloudtrail_api.region(settings)
         self.account = self.facts.account if self.facts else ask.group.account
         bucket = self.account or shelf_name([settings.endpoint_url])
-        self.rate: CallRate = call_rate(bucket, self.region, settings.max_tps, folder)
+        rate = call_rate(bucket, self.region, settings.max_tps, folder)
+        self.source = GroupPieces(settings, ask, budget, stop, self.facts, rate)
 
     def read(self) -> Iterator[list[LogEvent]]:
         """The events page by page; raises FdwError, ends early only once ``stop`` is set."""
+        return (page.events for page in self.read_pages())
+
+    def read_rows(self, maker: RowMaker) -> Iterator[bytes]:
+        """The rows that are made of them, page by page, or were made before; as read()."""
+        self.maker = maker
+        return map(maker.rows, self.read_pages())
+
+    def read_pages(self) -> Iterator[Page]:
+        """The events page by page, or the rows made of them."""
         ask = self.ask
         low = max(ask.low, self.facts.creation - OLDEST_PUT) if self.facts else ask.low
         if not ask.newest_first:
@@ -73,14 +80,16 @@ class WindowScan:
         if self.began < high < FOREVER:  # there is nothing yet that a minute more could bring
             high += -high % EDGE
         for page in self.read_span(middle, high, True):
-            whole = page[0].timestamp < ask.high
-            kept = page if whole else [event for event in page if event.timestamp < ask.high]
+            if page.place is not None or page.events[0].timestamp < ask.high:
+                yield page
+                continue
+            kept = [event for event in page.events if event.timestamp < ask.high]
             if kept:
-                yield kept
+                yield Page(kept)
         yield from self.read_span(low, min(middle, ask.high), ask.ordered)
 
-    def read_span(self, low: int, high: int, newest_first: bool) -> Iterator[list[LogEvent]]:
-        """The events of [low, high)."""
+    def read_span(self, low: int, high: int, newest_first: bool) -> Iterator[Page]:
+        """The events of [low, high), or the rows made of them."""
         edge, end = turned(low, high, newest_first)
         index: Optional[Index] = None
         while edge < end and not self.stop.is_set():
@@ -90,19 +99,32 @@ class WindowScan:
                 edge = yield from self.fill(edge, index.next_start(end), newest_first)
                 index = None
                 continue
-            shelf, chunk = found
-            events = shelf.load(chunk)
-            if events is None:  # replaced meanwhile, or damaged, and perhaps not removable
-                self.unusable.add(chunk)
+            _, reach = turned(found[1].start, found[1].until, newest_first)
+            page = self.load(*found, *turned(edge, min(end, reach), newest_first), newest_first)
+            if page is None:  # replaced meanwhile, or damaged, and perhaps not removable
+                self.unusable.add(found[1])
                 index = None
                 continue
-            _, reach = turned(chunk.start, chunk.until, newest_first)
-            first, last = turned(edge, min(end, reach), newest_first)
-            kept = [event for event in events if first <= event.timestamp < last]
-            self.budget.cache_events += len(kept)
-            if kept:
-                yield kept[::-1] if newest_first else kept
+            if page.events or page.rows:
+                yield page
             edge = reach
+
+    def load(
+        self, shelf: Shelf, chunk: Chunk, low: int, high: int, newest_first: bool
+    ) -> Optional[Page]:
+        """What [low, high) has of a chunk; None when it cannot be read."""
+        whole = low <= chunk.start and chunk.end <= min(high, self.ask.high)
+        place = Place(shelf, chunk, newest_first) if whole and chunk.events else None
+        rows = self.maker.load(place) if self.maker and place else None
+        if rows is not None:
+            self.budget.cache_events += chunk.events
+            return Page([], rows, place)
+        events = shelf.load(chunk)
+        if events is None:
+            return None
+        kept = [event for event in events if low <= event.timestamp < high]
+        self.budget.cache_events += len(kept)
+        return Page(kept[::-1] if newest_first else kept, None, place)
 
     @property
     def window(self) -> int:
@@ -120,7 +142,7 @@ class WindowScan:
         max_age = max(self.settings.cache_max_age * 1000, time.time() * 1000 - self.began)
         return Index(shelves, newest_first, max_age, self.unusable)
 
-    def fill(self, edge: int, end: int, newest_first: bool) -> Generator[list[LogEvent], None, int]:
+    def fill(self, edge: int, end: int, newest_first: bool) -> Generator[Page, None, int]:
         """Read the gap from ``edge`` on, forward times, from AWS; how far it reached.
 
         That is no farther than ``edge`` after a wait for another backend, and not to the end where
@@ -146,13 +168,13 @@ class WindowScan:
                     end = held.next_start(end)
                     far = held.next_start(rounded(end)) if newest_first else end
             for piece in self.pieces(edge, far, clauses, newest_first):
+                place = None
                 if shelf is not None and lock is not None:
-                    keep(shelf, piece, asked_at, newest_first)
+                    place = self.hold(shelf, piece, asked_at, newest_first)
                     beat(lock)
-                    self.make_room()
-                events = piece.clipped(end, newest_first).events
-                if events:
-                    yield events
+                part = piece.clipped(end, newest_first)
+                if part.events:
+                    yield Page(part.events, None, place if part is piece else None)
                 reached = piece.end if piece.start == reached else end
                 if (
                     reached < end
@@ -162,18 +184,32 @@ class WindowScan:
                     return reached
         return end
 
+    def pieces(
+        self, edge: int, end: int, clauses: tuple[str, ...], newest_first: bool
+    ) -> Iterator[Piece]:
+        """What AWS has of [edge, end), forward times."""
+        pattern = self.ask.pattern(clauses)
+        foreseen = 0.0 if pattern else self.calls(*turned(edge, end, newest_first))
+        return self.source.read(edge, end, pattern, newest_first, foreseen)
+
     def gives_way(self, low: int, high: int) -> bool:
         """Whether a narrow fetch of [low, high) is a waste, as another backend reads everything."""
         shelves = self.shelves
         wide = shelves is not None and shelves.wide_read(low, high, self.window)
         return wide and not self.choose_clauses(low, high)
 
-    def make_room(self) -> None:
-        """Look after the cache's size now and then."""
+    def hold(
+        self, shelf: Shelf, piece: Piece, asked_at: int, newest_first: bool
+    ) -> Optional[Place]:
+        """Keep a piece, and look after the cache's size; where it is, if all of it is wanted."""
+        chunk = keep(shelf, piece, asked_at, newest_first)
         root = cache_directory.cache_root(self.settings)
         if root is not None and self.kept % TRIM_EVERY == 0:
             trim(root, self.settings.cache_size)
         self.kept += 1
+        if chunk is None or chunk.end > self.ask.high:
+            return None
+        return Place(shelf, chunk, newest_first)
 
     def choose_clauses(self, low: int, high: int) -> tuple[str, ...]:
         """The clauses to ask by: none where reading everything saves calls in the end."""
@@ -197,82 +233,6 @@ class WindowScan:
         if density is not None:
             return max(1.0, density * width)
         return self.facts.calls(width) if self.facts else 1.0
-
-    def pieces(
-        self, edge: int, end: int, clauses: tuple[str, ...], newest_first: bool
-    ) -> Iterator[Piece]:
-        """The pieces of [edge, end) from AWS, in any order unless the ask is ordered."""
-        low, _ = turned(edge, end, newest_first)
-        by_steps = newest_first and low < NEWEST_FIRST_SINCE
-        pattern = self.ask.pattern(clauses)
-        foreseen = 0.0 if pattern else self.calls(*turned(edge, end, newest_first))
-
-        def chain(start: int, limit: Callable[[], int], stop: threading.Event) -> Iterator[Piece]:
-            span = turned(start, limit(), newest_first)
-            read = self.step_pages if by_steps or self.oldest_first_only else self.chain_pages
-            try:
-                yield from cut(read(*span, pattern, newest_first, stop), start, limit, newest_first)
-            except FdwError as error:
-                if "startFromHead" not in (error.detail or "") or self.oldest_first_only:
-                    raise
-                self.oldest_first_only = True  # as in partitions that do not know it
-                yield from chain(start, limit, stop)
-
-        start, called = edge, self.budget.calls
-        self.refuse_too_much(foreseen)
-        for number, piece in enumerate(chain(edge, lambda: end, self.stop)):
-            yield piece
-            if self.ask.ordered or piece.end >= end:
-                continue
-            self.refuse_too_much(foreseen - (self.budget.calls - called))
-            if number == 0:
-                start = piece.end  # what lies before may be a long time without events
-                continue
-            full = self.inhabited(end, newest_first)
-            first = Chain(piece.end, full, (piece.end - start) / number)
-            if first.pages > 2 * self.rate.chains(self.rate.latest) > 2:
-                yield from run_chains(chain, first, newest_first, self.rate, self.stop)
-                yield from chain(full, lambda: end, self.stop) if full < end else ()
-                return
-
-    def refuse_too_much(self, calls: float) -> None:
-        """FdwError where so many more are too many, but not before a LIMIT could have enough.
-
-        Multicorn does not say whether there is one.
-        """
-        spent = self.budget
-        ordered = self.ask.ordered  # for a LIMIT
-        if not ordered and spent.events + spent.cache_events >= FREE_EVENTS:
-            spent.foresee(max(0.0, calls), self.rate.quota)
-
-    def inhabited(self, end: int, newest_first: bool) -> int:
-        """The part of a span, up to forward time ``end``, in which there are likely to be events.
-
-        Before its group was made there are next to none: dividing that time would waste calls.
-        """
-        if not newest_first or self.facts is None:
-            return end
-        return min(end, turned(self.facts.creation, FOREVER, True)[1])
-
-    def chain_pages(
-        self, low: int, high: int, pattern: str, newest_first: bool, stop: threading.Event
-    ) -> Pages:
-        """One chain of calls for [low, high)."""
-        ask = self.ask
-        window = Window(low or None, None if high >= FOREVER else high - 1, pattern,
-                        not ask.own, ask.streams)  # fmt: skip
-        return read_pages(self.settings, ask.group, window, self.budget, stop, self.rate,
-                          newest_first)  # fmt: skip
-
-    def step_pages(
-        self, low: int, high: int, pattern: str, newest_first: bool, stop: threading.Event
-    ) -> Pages:
-        """[low, high) newest first, of a service that reads oldest first."""
-
-        def read(start: int, end: int) -> Pages:
-            return self.chain_pages(start, end, pattern, False, stop)
-
-        return step_back(low, high, read, stop)
 
 
 def rounded(end: int) -> int:
