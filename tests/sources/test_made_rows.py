@@ -191,9 +191,10 @@ def test_rows_leave_before_their_chunks_and_with_the_cache(group: Group) -> None
         trim(group.folder, most)
         chunks = {entry.chunk.stem for entry in entries(group.folder)}
         assert {path.name.split(".")[0] for path in files(group)} <= chunks
+        assert sum(path.stat().st_size + 4096 for path in files(group)) <= most / 4
         counts.append((len(files(group)), len(chunks)))
-    assert counts[0] == (3, len(sizes) - 3)
-    assert counts[-1][0] == 0
+    assert counts[0] == (len(sizes) // 4, len(sizes) - 3)  # all files are of about the same size
+    assert counts[-1] == (0, 0) or counts[-1] == (0, 1)
     answer(group, Counting())
     held = len(list(entries(group.folder)))
     assert held >= len(files(group)) == 3
@@ -237,3 +238,14 @@ def test_the_edition_is_of_the_code_that_makes_rows(
     monkeypatch.undo()
     event_pages.edition.cache_clear()
     assert event_pages.edition() == now
+
+
+def test_rows_alone_do_not_outgrow_the_cache(group: Group) -> None:
+    list(scan(group, START, group.clock.now - SETTLE).read())
+    held = len(list(entries(group.folder)))
+    sizes = sum(path.stat().st_size + 4096 for path in group.folder.glob(f"{PAGES}/*/*/*-*"))
+    for number in range(4):
+        found = scan(group, START, group.clock.now - SETTLE, cache_size=str(sizes * 2))
+        assert b"".join(found.read_rows(Counting(f"layout {number}"))) == b"876543210"
+        assert found.budget.calls == 0
+        assert 0 < len(files(group)) <= 2 + held * 2 // 4

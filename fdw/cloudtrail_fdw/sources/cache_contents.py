@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,16 @@ from cloudtrail_fdw.sources.cache_directory import read_json
 from cloudtrail_fdw.sources.page_cache import LABEL, PAGES, ROWS, SUFFIX, Chunk, listed
 
 ABANDONED = 3600.0  # seconds after which a part of a file is nobody's
+ROWS_SHARE = 0.25  # of all room
 ENTRY_OVERHEAD = 4096  # bytes a file takes beside its content
+
+
+class File(NamedTuple):
+    """When it was used, and its size in bytes."""
+
+    used: float
+    size: int
+    path: Path
 
 
 class Entry(NamedTuple):
@@ -42,8 +51,11 @@ def clear(root: Path) -> int:
 
 
 def trim(root: Path, most: int) -> None:
-    """Remove what was used least recently until ``most`` bytes are left, and abandoned parts."""
-    files = []
+    """Remove what was used least recently until ``most`` bytes are left, and abandoned parts.
+
+    Rows get a share of the room, as they can be made again without a call.
+    """
+    files: list[File] = []
     now = time.time()
     for path in (root / PAGES).glob("*/*/*"):
         with contextlib.suppress(OSError):
@@ -51,11 +63,20 @@ def trim(root: Path, most: int) -> None:
             if path.suffix == ".part" and found.st_mtime < now - ABANDONED:
                 path.unlink()
             elif path.suffix in (SUFFIX, ROWS):
-                files.append((found.st_mtime, found.st_size + ENTRY_OVERHEAD, path))
-    excess = sum(size for _, size, _ in files) - most
-    for _, size, path in sorted(files):
+                files.append(File(found.st_mtime, found.st_size + ENTRY_OVERHEAD, path))
+    files.sort()
+    rows = [file for file in files if file.path.suffix == ROWS]
+    kept = set(evict(rows, int(most * ROWS_SHARE)))
+    evict([file for file in files if file.path.suffix == SUFFIX or file in kept], most)
+
+
+def evict(files: Sequence[File], most: int) -> Sequence[File]:
+    """Remove the first of the files until ``most`` bytes are left; those that are left."""
+    excess = sum(file.size for file in files) - most
+    for number, file in enumerate(files):
         if excess <= 0:
-            return
+            return files[number:]
         with contextlib.suppress(OSError):
-            path.unlink()
-        excess -= size
+            file.path.unlink()
+        excess -= file.size
+    return []

@@ -43,6 +43,7 @@ class RowMaker:
         """``what`` tells these rows from any others of the same events."""
         self.make = make
         self.key = shelf_name([*what])
+        self.kept = 0  # pages
 
     def name(self, place: Place) -> str:
         """The file's name."""
@@ -71,6 +72,7 @@ class RowMaker:
         if page.place is not None and len(rows) <= SHARE * page.place.chunk.bytes:
             with contextlib.suppress(OSError):
                 self.keep(page.place, rows)
+                self.kept += 1
         return rows
 
     def keep(self, place: Place, rows: bytes) -> None:

@@ -27,7 +27,7 @@ from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, shelves_of
 OLDEST_PUT = 14 * 86_400_000  # ms before a group's creation, API_PutLogEvents
 EDGE = 60_000  # ms; queries that begin together bound their windows by now()
 WAIT = 0.05  # seconds between two looks at another backend's fetch
-TRIM_EVERY = 64  # pieces
+TRIM_EVERY = 64  # files
 WORTH_SHARING = 200  # calls for a whole window that several patterns are asked of at once
 NARROW_SHARE = 0.1  # of a whole window's calls may go into patterns before all of it is read
 
@@ -66,7 +66,11 @@ class WindowScan:
     def read_rows(self, maker: RowMaker) -> Iterator[bytes]:
         """The rows that are made of them, page by page, or were made before; as read()."""
         self.maker = maker
-        return map(maker.rows, self.read_pages())
+        for page in self.read_pages():
+            kept = maker.kept
+            yield maker.rows(page)
+            if maker.kept > kept:
+                self.make_room()
 
     def read_pages(self) -> Iterator[Page]:
         """The events page by page, or the rows made of them."""
@@ -201,15 +205,19 @@ class WindowScan:
     def hold(
         self, shelf: Shelf, piece: Piece, asked_at: int, newest_first: bool
     ) -> Optional[Place]:
-        """Keep a piece, and look after the cache's size; where it is, if all of it is wanted."""
+        """Keep a piece; where it is, if all of it is wanted."""
         chunk = keep(shelf, piece, asked_at, newest_first)
+        self.make_room()
+        if chunk is None or chunk.end > self.ask.high:
+            return None
+        return Place(shelf, chunk, newest_first)
+
+    def make_room(self) -> None:
+        """Look after the cache's size now and then."""
         root = cache_directory.cache_root(self.settings)
         if root is not None and self.kept % TRIM_EVERY == 0:
             trim(root, self.settings.cache_size)
         self.kept += 1
-        if chunk is None or chunk.end > self.ask.high:
-            return None
-        return Place(shelf, chunk, newest_first)
 
     def choose_clauses(self, low: int, high: int) -> tuple[str, ...]:
         """The clauses to ask by: none where reading everything saves calls in the end."""
