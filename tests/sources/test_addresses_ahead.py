@@ -83,3 +83,19 @@ def test_not_more_than_so_many_addresses_are_held():
     for start in range(0, 3 * MOST, MOST // 2):
         publish(LAYOUT, rows(*(f"2001:db8::{number:x}" for number in range(start, start + MOST))))
     assert len(take(["2001:db8::0"])) == MOST
+
+
+def test_however_many_were_given_the_next_ones_are(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(addresses_ahead, "MOST", 4)
+    for page in range(9):
+        addresses = [f"9.9.{page}.{number}" for number in range(3)]
+        publish(LAYOUT, rows(*addresses))
+        assert take(addresses[1:2]) == tuple(addresses)
+        assert len(addresses_ahead.AHEAD.taken) <= 4 + 3
+
+
+def test_without_a_server_nothing_is_left(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(addresses_ahead, "STAMP", None)
+    publish(LAYOUT, rows("9.9.9.1"))
+    assert not addresses_ahead.AHEAD.pages
+    assert take(["9.9.9.1"]) == ()

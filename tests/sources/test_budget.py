@@ -136,6 +136,14 @@ def test_what_is_spent_is_counted_and_ends_at_the_limit() -> None:
         Budget(read_settings(limits), started=time.monotonic() - 60).check()
 
 
+def test_a_scan_begins_with_nothing_spent() -> None:
+    budget = Budget(read_settings({}))
+    assert (budget.table, budget.log_group) == ("", "")
+    counts = (budget.calls, budget.events, budget.bytes, budget.cache_events, budget.throttles,
+              budget.retries, budget.seconds)  # fmt: skip
+    assert counts == (0,) * 7
+
+
 def test_the_last_scans_are_remembered_with_how_long_they_took() -> None:
     budget = Budget(read_settings({}), started=time.monotonic() - 3)
     ended = record(budget)

@@ -156,6 +156,20 @@ def test_small_neighbours_are_joined_and_large_ones_are_not(shelf: Shelf, clock:
     assert [c.end for c in listed(shelf.path)] == [60]
 
 
+@pytest.mark.parametrize("spans", [((0, 50), (40, 90)), ((40, 90), (0, 50))])
+def test_where_neighbours_overlap_an_event_is_kept_once(
+    shelf: Shelf, clock: Clock, spans: tuple[tuple[int, int], ...]
+) -> None:
+    clock.now = 1_000_000
+    events = [event(stamp) for stamp in (0, 39, 40, 49, 50, 89)]
+    for start, end in spans:
+        held = [e for e in events if start <= e.timestamp < end]
+        shelf.save(Chunk(start, end, 900_000, len(held), 0, 1), held)
+    (chunk,) = listed(shelf.path)
+    assert (chunk.start, chunk.end, chunk.events) == (0, 90, 6)
+    assert shelf.load(chunk) == events
+
+
 def test_what_had_not_settled_is_not_joined(shelf: Shelf, clock: Clock) -> None:
     clock.now = 1_000_000
     shelf.save(Chunk(0, 1000, 1000 + SETTLE - 1, 0, 0, 1), [])

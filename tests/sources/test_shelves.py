@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from cloudtrail_fdw.sources import page_cache
+from cloudtrail_fdw.sources import page_cache, window_ask
 from cloudtrail_fdw.sources.aws import PAGE_BYTES
+from cloudtrail_fdw.sources.cache_directory import write_json
 from cloudtrail_fdw.sources.cloudwatch_logs import PAGE_EVENTS
+from cloudtrail_fdw.sources.filter_pattern import join_clauses
+from cloudtrail_fdw.sources.log_groups import LogGroup, answer_name
 from cloudtrail_fdw.sources.page_cache import LABEL, PAGES, Chunk, Shelf
 from cloudtrail_fdw.sources.shelves import Index, Shelves, overlap
-from scan_model import SETTLE, Clock, Group, install
+from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, foresee, shelves_of
+from scan_model import CLAUSES, SETTLE, START, Clock, Group, install, settings
 
 
 @pytest.fixture
@@ -47,6 +52,16 @@ def test_a_shelf_has_a_directory_of_its_clauses(group: Group) -> None:
     assert len(made.path.name) == 32
     assert page_cache.shelf_name(["a", "b"]) != page_cache.shelf_name(["ab"])
     assert page_cache.shelf_name(["\ud800"])
+
+
+def test_of_equally_narrow_shelves_the_very_one_is_first(group: Group) -> None:
+    shelves = Shelves(group.folder / PAGES / "x", "g", "", SETTLE)
+    for other in "bcdefg":
+        shelves.shelf((f"a || {other}",), "")
+    exact = shelves.shelf(("a",), "")
+    found = shelves.usable(("a",))
+    assert len(found) == 7
+    assert found[0].path == exact.path
 
 
 READER = """
@@ -121,3 +136,63 @@ def test_the_index_leaves_out_what_is_unusable(group: Group, clock: Clock) -> No
     (chunk,) = narrow.chunks()
     assert Index([narrow, wide], False, 0, [chunk]).at(0) is None
     assert Index([narrow], False, 0).at(-1) is None
+
+
+def wanted(low: int, high: int, *clauses: str, own: str = "") -> Ask:
+    return Ask(LogGroup("g"), START + low, START + high, (), own, clauses, True, False)
+
+
+def test_what_a_window_takes_is_told_before_it_is_read(
+    group: Group, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window_ask, "time", clock)
+    clock.now = START + 3000  # of which the group has ten pages a thousand ms
+    chosen, facts = settings(group.folder), group.facts
+    assert foresee(chosen, wanted(0, 1000)) is None
+    write_json(group.folder / answer_name(chosen, "group", "g"), asdict(facts))
+    assert foresee(settings(group.folder, cache="off"), wanted(0, 1000)) is None
+
+    def told(*what: int | str, **how: str) -> tuple[float, float]:
+        own, low, high, *clauses = how.pop("own", ""), *what
+        ask = wanted(int(low), int(high), *map(str, clauses), own=own)
+        found = foresee(settings(group.folder, **how), ask)
+        assert found is not None
+        return round(found[0], 9), round(found[1], 9)
+
+    assert told(0, 1000) == told(-500, 1000) == (0, 10)  # there was no group before
+    assert told(1000, FOREVER) == (0, 20)  # and there is nothing yet from now on
+    shelves = shelves_of(chosen, wanted(0, 1), facts)
+    assert shelves is not None
+    assert shelves.settle == SETTLE
+    shelves.shelf((), "").write(Chunk(START + 400, START + 600, START + 600, 0, 0, 1), [])
+    assert told(400, 580) == told(450, 550) == (1, 0)
+    assert told(0, 1000) == (0.18, 8.2)
+    assert told(0, 1000, cache_max_age="2400 ms") == (0.18, 8.2)
+    assert told(0, 1000, cache_max_age="2401 ms") == (0.2, 8)
+    assert told(0, 1000, CLAUSES[0]) == (0.18, 2)  # a call for each gap at least
+    assert told(0, 1000, own="x") == (0, 1)  # of other shelves
+    assert told(3000, 4000) == told(3001, 4000) == told(500, 500) == (1, 0)
+
+
+def test_each_that_is_asked_otherwise_has_shelves_of_its_own(group: Group) -> None:
+    facts, ask, chosen = group.facts, wanted(0, 1), settings(group.folder)
+    others = [
+        (chosen, replace(ask, streams=("a",)), facts), (chosen, replace(ask, own="a"), facts),
+        (chosen, replace(ask, late="a"), facts), (chosen, ask, replace(facts, caller="you")),
+        (chosen, ask, replace(facts, arn="a")), (chosen, ask, replace(facts, region="a")),
+        (chosen, ask, replace(facts, creation=1)), (chosen, ask, facts),
+        (settings(group.folder, endpoint_url="http://127.0.0.1:1"), ask, facts),
+    ]  # fmt: skip
+    found = [shelves_of(*other) for other in others]
+    assert len({shelves.path for shelves in found if shelves}) == len(others)
+    same = shelves_of(chosen, replace(ask, low=7, clauses=("a",), ordered=True), facts)
+    assert same is not None
+    assert same.path in {shelves.path for shelves in found if shelves}
+
+
+def test_what_may_not_be_left_out_is_in_every_pattern() -> None:
+    ask = wanted(0, 1, own="{ $.o = 1 }")
+    assert ask.pattern(CLAUSES[:1]) == join_clauses(ask.own, CLAUSES[:1])
+    late = replace(ask, late=CLAUSES[2])
+    assert late.pattern(()) == join_clauses(ask.own, CLAUSES[2:])
+    assert late.pattern(CLAUSES[:1]) == join_clauses(ask.own, [CLAUSES[0], CLAUSES[2]])
