@@ -38,7 +38,7 @@ def calls(aws: Sandbox) -> int:
 
 
 @pytest.mark.parametrize("cache", ["on", "off"])
-@pytest.mark.parametrize("limit", ["max_calls = 2", "max_bytes = 2000000"])
+@pytest.mark.parametrize("limit", ["max_calls = 2", "max_bytes = 1000000"])
 def test_what_is_foreseen_to_be_too_much_costs_no_call(
     aws: Sandbox, limit: str, cache: str
 ) -> None:

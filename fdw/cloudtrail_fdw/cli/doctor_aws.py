@@ -10,6 +10,7 @@ from cloudtrail_fdw.cli.finding import Finding, failed
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
 from cloudtrail_fdw.sources import aws
+from cloudtrail_fdw.sources.aws_errors import service_action
 
 GO = threading.Event()  # never set: nobody cancels the doctor's calls but Ctrl-C
 
@@ -62,7 +63,7 @@ def probe(
     settings: Settings, here: str, table: str, operation: str, region: str = "", **parameters: Any
 ) -> Finding:
     """Whether a call that ``table`` makes is allowed."""
-    action = aws.service_action("cloudtrail", operation)
+    action = service_action("cloudtrail", operation)
     try:
         aws.invoke(settings, "cloudtrail", operation, GO, region, **parameters)
     except FdwError as error:

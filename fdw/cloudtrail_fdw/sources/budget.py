@@ -61,13 +61,14 @@ class Budget:
     def foresee(self, calls: float, rate: float) -> None:
         """Refuse with FdwError (53400) what needs more ``calls``, at ``rate`` a second, than left.
 
-        Of a page's size only the events' bytes are counted, not those around them.
+        Of a page's size only the events' bytes are counted, not those around them, and the last
+        page may be a small one.
         """
         limits, seconds = self.settings, calls / rate
         lasts = f"{seconds / 60:,.0f} minutes" if seconds >= 120 else f"{seconds:,.0f} seconds"
         for name, needed, limit in (
             ("max_calls", self.calls + calls, limits.max_calls),
-            ("max_bytes", self.bytes + calls * PAGE_BYTES, limits.max_bytes),
+            ("max_bytes", self.bytes + max(0.0, calls - 1) * PAGE_BYTES, limits.max_bytes),
             ("max_seconds", time.monotonic() - self.started + seconds, limits.max_seconds),
         ):
             if needed > limit:

@@ -10,6 +10,7 @@ from typing import Any, Optional
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws
+from cloudtrail_fdw.sources.aws_errors import BadAnswerError
 from cloudtrail_fdw.sources.cache_directory import cache_root, read_json, write_json
 from cloudtrail_fdw.sources.log_groups import LogGroup, answer_name
 
@@ -22,7 +23,7 @@ def with_member(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
     def read(answer: dict[str, Any]) -> dict[str, Any]:
         if name not in answer:
-            raise aws.BadAnswerError
+            raise BadAnswerError
         return answer
 
     return read

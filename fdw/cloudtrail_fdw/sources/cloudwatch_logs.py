@@ -21,6 +21,7 @@ import msgspec
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws
+from cloudtrail_fdw.sources.aws_errors import BadAnswerError
 from cloudtrail_fdw.sources.budget import Budget
 from cloudtrail_fdw.sources.call_rate import CallRate
 from cloudtrail_fdw.sources.log_groups import LogGroup
@@ -133,11 +134,11 @@ def read_page(answer: Any) -> tuple[Page, int]:
         return PAGE.decode(body), len(body)
     except (msgspec.MsgspecError, ValueError):
         if not SURROGATE.search(body):
-            raise aws.BadAnswerError from None
+            raise BadAnswerError from None
     try:
         return msgspec.convert(json.loads(body), Page), len(body)
     except (msgspec.MsgspecError, ValueError):
-        raise aws.BadAnswerError from None
+        raise BadAnswerError from None
 
 
 def explained(error: FdwError, group: LogGroup, settings: Settings) -> FdwError:
