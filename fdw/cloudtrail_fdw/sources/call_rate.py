@@ -26,7 +26,7 @@ BURST = 0.2  # seconds of calls that may start at once
 RECOVERY = 0.02  # of the quota, for each call that was not throttled
 LEAST = 0.5  # calls a second
 LONGEST_QUEUE = 60.0  # seconds; a turn further ahead was taken before the machine started anew
-ONE_IS_ENOUGH = 0.8  # calls on their way at once, on average, that one chain still makes
+ONE_IS_ENOUGH = 0.95  # calls on their way at once, on average, that one chain still makes
 STATE = struct.Struct("dd")  # when the next call is due (monotonic), and the rate in force
 
 
