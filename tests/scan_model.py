@@ -105,9 +105,10 @@ def settings(folder: Path, **options: str) -> Settings:
 
 def scan(
     group: Group, low: int, high: int, clauses: Sequence[str] = (), *, newest_first: bool = True,
-    ordered: bool = False, latency: float = 0.0, **options: str,
+    ordered: bool = False, whole: bool = False, latency: float = 0.0, **options: str,
 ) -> WindowScan:  # fmt: skip
-    ask = Ask(LogGroup("g"), low, high, (), "", tuple(clauses), newest_first, ordered)
+    ask = Ask(LogGroup("g"), low, high, (), "", tuple(clauses), newest_first, ordered,
+              whole=whole)  # fmt: skip
     chosen = settings(group.folder, **options)
     found = WindowScan(chosen, ask, Budget(chosen), threading.Event())
     given = found.source

@@ -105,6 +105,22 @@ def test_a_join_with_itself_does_not_wait_for_itself(aws: Sandbox, db: Db) -> No
     assert time.monotonic() - began < 5
 
 
+def test_a_cache_that_cannot_be_emptied_is_an_error(aws: Sandbox, db: Db) -> None:
+    rows(db, in_group("a", ALL))
+    root = Path(rows(db, "SELECT current_setting('data_directory')")[0][0]) / OWN_CACHE
+    (shelf, *_) = root.glob("pages/*")
+    immutable = f"cat >/dev/null; chmod {{}} {shelf}"
+    db.execute(f"COPY (SELECT 1) TO PROGRAM '{immutable.format(500)}'".encode())
+    with pytest.raises(psycopg.Error, match="the cache cannot be emptied") as raised:
+        db.execute("SELECT cloudtrail_fdw_cache_clear()")
+    assert raised.value.sqlstate == "58030"
+    (cleared,) = root.glob(".cleared-*")
+    repaired = f"cat >/dev/null; chmod 700 {cleared}/*"
+    db.execute(f"COPY (SELECT 1) TO PROGRAM '{repaired}'".encode())
+    db.execute("SELECT cloudtrail_fdw_cache_clear()")
+    assert not list(root.glob(".cleared-*"))
+
+
 UNUSABLE = {
     "a file": "touch {0}",
     "a link": "mkdir -m 700 {0}.real && ln -s {0}.real {0}",

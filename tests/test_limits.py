@@ -38,7 +38,7 @@ def calls(aws: Sandbox) -> int:
 
 
 @pytest.mark.parametrize("cache", ["on", "off"])
-@pytest.mark.parametrize("limit", ["max_calls = 2", "max_bytes = 1000000"])
+@pytest.mark.parametrize("limit", ["max_calls = 1", "max_bytes = 1000000"])
 def test_what_is_foreseen_to_be_too_much_costs_no_call(
     aws: Sandbox, limit: str, cache: str
 ) -> None:
@@ -55,6 +55,21 @@ def test_what_is_foreseen_to_be_too_much_costs_no_call(
             assert calls(aws) == made
         # a LIMIT wants no more than that, of how many events soever
         assert len(db.execute("SELECT * FROM cloudtrail_event LIMIT 10").fetchall()) == 10
+        assert calls(aws) <= 2
+
+
+def test_what_may_be_enough_gets_its_first_call(aws: Sandbox) -> None:
+    with aws.session() as db:
+        db.execute("SET cloudtrail_fdw.cache = off")
+        db.execute("SET cloudtrail_fdw.max_calls = 2")
+        db.execute("CREATE TEMP TABLE nobody AS SELECT 'u' || n AS u FROM generate_series(1, 9) n")
+        db.execute("SET enable_nestloop = off; SET enable_mergejoin = off")
+        aws.reset()
+        with pytest.raises(psycopg.errors.ConfigurationLimitExceeded, match="about 2 more calls"):
+            db.execute(COUNT)
+        assert calls(aws) == 1
+        joined = f"{COUNT} e JOIN nobody n ON n.u = e.username WHERE n.u LIKE '%z'"
+        assert db.execute(joined.encode()).fetchone() == (0,)
         assert calls(aws) <= 2
 
 

@@ -78,7 +78,10 @@ def spread(local: int) -> tuple[int, int]:
 
 def read_event_time(text: str) -> Optional[int]:
     """A time as CloudTrail records write it: ISO 8601, extended or basic, UTC unless it says."""
-    return assemble(EVENT_TIME.fullmatch(text))
+    instant = assemble(EVENT_TIME.fullmatch(text))
+    if instant is None or not EARLIEST <= instant // 1000 <= LATEST:
+        return None  # its zone takes it out of the years that datetime knows
+    return instant
 
 
 def assemble(found: Optional[re.Match[str]]) -> Optional[int]:

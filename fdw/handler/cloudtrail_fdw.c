@@ -1141,9 +1141,8 @@ packed_value(TableScan *scan, PackedColumn *column, TupleTableSlot *slot)
 	slot->tts_isnull[column->place] = false;
 	if (kind == 0xc2 || kind == 0xc3)
 	{
-		if (column->type != BOOLOID)
-			damaged();
-		slot->tts_values[column->place] = BoolGetDatum(kind == 0xc3);
+		slot->tts_values[column->place] = column->type == BOOLOID ? BoolGetDatum(kind == 0xc3) :
+			column_value(column, kind == 0xc3 ? "true" : "false", kind == 0xc3 ? 4 : 5);
 		return;
 	}
 	if ((kind & 0xe0) == 0xa0)
@@ -1328,13 +1327,13 @@ collect_subplans(Node *node, List **found)
 }
 
 /*
- * Find a plan node below "here", or a scan of the CTE with this number (0 is
- * none): *ancestors becomes what set_deparse_context_plan wants, the nodes
- * above it, the nearest first.  Subplans in expressions of other places than
- * the usual are not found; their parameters are then printed as $n.
+ * Find a plan node below "here": *ancestors becomes what
+ * set_deparse_context_plan wants, the nodes above it, the nearest first.
+ * Subplans in expressions of other places than the usual are not found;
+ * their parameters are then printed as $n.
  */
 static bool
-find_ancestors(Plan *here, Plan *wanted, int cte, List *plans, List *above, List **ancestors)
+find_ancestors(Plan *here, Plan *wanted, List *plans, List *above, List **ancestors)
 {
 	List	   *children,
 			   *subplans;
@@ -1343,7 +1342,7 @@ find_ancestors(Plan *here, Plan *wanted, int cte, List *plans, List *above, List
 	if (here == NULL)
 		return false;
 	check_stack_depth();
-	if (here == wanted || (IsA(here, CteScan) && ((CteScan *) here)->ctePlanId == cte))
+	if (here == wanted)
 	{
 		*ancestors = above;
 		return true;
@@ -1362,7 +1361,7 @@ find_ancestors(Plan *here, Plan *wanted, int cte, List *plans, List *above, List
 #endif
 	foreach(cell, children)
 	{
-		if (find_ancestors(lfirst(cell), wanted, cte, plans, above, ancestors))
+		if (find_ancestors(lfirst(cell), wanted, plans, above, ancestors))
 			return true;
 	}
 	subplans = list_copy(here->initPlan);
@@ -1376,7 +1375,7 @@ find_ancestors(Plan *here, Plan *wanted, int cte, List *plans, List *above, List
 	{
 		SubPlan    *subplan = lfirst_node(SubPlan, cell);
 
-		if (find_ancestors(list_nth(plans, subplan->plan_id - 1), wanted, cte, plans,
+		if (find_ancestors(list_nth(plans, subplan->plan_id - 1), wanted, plans,
 						   lcons(subplan, list_copy(above)), ancestors))
 			return true;
 	}
@@ -1394,27 +1393,34 @@ reads_all_first(Plan *plan)
 
 /*
  * Whether a plan node may be done before its input is: a LIMIT, a window with
- * a condition to stop at, a join that is content with the first match.
+ * a condition to stop at, a join that is content with the first match, a hash
+ * join that finds nothing to join to.
  */
 static bool
 may_stop(Plan *plan, Plan *input)
 {
 	Join	   *join = (Join *) plan;
 
+	if (IsA(plan, HashJoin))
+		return plan->lefttree == input && join->jointype != JOIN_LEFT &&
+			join->jointype != JOIN_FULL && join->jointype != JOIN_ANTI;
 	if (IsA(plan, NestLoop) || IsA(plan, MergeJoin))
 		return plan->lefttree != input &&
 			(join->inner_unique || join->jointype == JOIN_SEMI || join->jointype == JOIN_ANTI);
 	return IsA(plan, WindowAgg) || (IsA(plan, Limit) && ((Limit *) plan)->limitCount != NULL);
 }
 
-/* How many of its rows a plan node, or a scan of a CTE, will be asked for. */
+/*
+ * How many of its rows a plan node will be asked for.  A CTE may have several
+ * readers, and a scalar subquery is not read beyond its second row.
+ */
 static Reading
-judge_reading(PlannedStmt *query, Plan *plan, int cte)
+judge_reading(PlannedStmt *query, Plan *plan)
 {
 	List	   *ancestors = NIL;
 	ListCell   *cell;
 
-	if (!find_ancestors(query->planTree, plan, cte, query->subplans, NIL, &ancestors))
+	if (!find_ancestors(query->planTree, plan, query->subplans, NIL, &ancestors))
 		return SOME_ROWS;
 	foreach(cell, ancestors)
 	{
@@ -1424,10 +1430,8 @@ judge_reading(PlannedStmt *query, Plan *plan, int cte)
 		{
 			SubPlan    *subplan = (SubPlan *) above;
 
-			if (subplan->subLinkType == CTE_SUBLINK)
-				return judge_reading(query, NULL, subplan->plan_id);
-			return subplan->useHashTable || subplan->subLinkType == EXPR_SUBLINK ||
-				subplan->subLinkType == ARRAY_SUBLINK ? ALL_ROWS : SOME_ROWS;
+			return subplan->useHashTable || subplan->subLinkType == ARRAY_SUBLINK ?
+				ALL_ROWS : SOME_ROWS;
 		}
 		if (reads_all_first(above))
 			return ALL_ROWS;
@@ -1588,7 +1592,7 @@ ctBeginForeignScan(ForeignScanState *node, int eflags)
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	clauses = scan_clauses(scan);
-	scan->reading = judge_reading(node->ss.ps.state->es_plannedstmt, node->ss.ps.plan, 0);
+	scan->reading = judge_reading(node->ss.ps.state->es_plannedstmt, node->ss.ps.plan);
 	scan->fresh = true;
 	begin_multicorn(node, eflags, clauses, NIL);
 	scan->multicorn = node->fdw_state;
@@ -1784,7 +1788,7 @@ explain_runtime(ForeignScanState *node, List *runtime, ExplainState *es)
 	List	   *ancestors = NIL,
 			   *context;
 
-	find_ancestors(es->pstmt->planTree, plan, 0, es->pstmt->subplans, NIL, &ancestors);
+	find_ancestors(es->pstmt->planTree, plan, es->pstmt->subplans, NIL, &ancestors);
 	context = set_deparse_context_plan(es->deparse_cxt, plan, ancestors);
 	ExplainPropertyText(RUNTIME_LABEL,
 						deparse_expression((Node *) make_ands_explicit(runtime), context,

@@ -102,7 +102,6 @@ def test_a_rescan_drops_what_is_left(handed: Session) -> None:
         (pack([["x"]]).replace(b"\x91\x91", b"\x92\x91"), "HV000"),  # a row is missing
         (pack([["x", "y"]]), "HV000"),  # too many columns
         (pack([[1.5]]), "HV000"),
-        (pack([[True]]), "HV000"),  # a is no boolean
         (pack([["x\0y"]]), "HV000"),
         (b"\x91\x91\xdb\xff\xff\xff\xffx", "HV000"),
         (b"\xdd\xff\xff\xff\xff\x91\xa1x", "HV000"),
@@ -115,6 +114,11 @@ def test_what_cannot_be_read_is_an_error(handed: Session, page: bytes, state: st
     assert caught.value.sqlstate == state
     give(handed, pack([["x"]]))
     assert rows(handed, "SELECT a FROM packed") == [("x",)]
+
+
+def test_a_boolean_is_a_text_where_the_column_is_one(handed: Session) -> None:
+    give(handed, pack([[True], [False], [None]]))
+    assert rows(handed, "SELECT a FROM packed") == [("true",), ("false",), (None,)]
 
 
 def test_a_value_of_another_type_is_an_error(handed: Session) -> None:

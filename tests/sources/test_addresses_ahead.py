@@ -99,3 +99,4 @@ def test_without_a_server_nothing_is_left(monkeypatch: pytest.MonkeyPatch):
     publish(LAYOUT, rows("9.9.9.1"))
     assert not addresses_ahead.AHEAD.pages
     assert take(["9.9.9.1"]) == ()
+    assert (addresses_ahead.AHEAD.stamp, addresses_ahead.AHEAD.size) == (0, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from cloudtrail_fdw.sources import group_pieces, window_scan
 from cloudtrail_fdw.sources.aws import PAGE_BYTES
 from cloudtrail_fdw.sources.budget import RECENT, Budget, record
 from cloudtrail_fdw.sources.group_pieces import NEWEST_FIRST_SINCE
+from cloudtrail_fdw.sources.page_cache import Chunk
 from cloudtrail_fdw.sources.window_ask import FOREVER
+from cloudtrail_fdw.sources.window_scan import WindowScan
 from scan_model import CLAUSES, PAGE, Clock, Group, install, scan
 
 
@@ -39,9 +42,9 @@ def spend(budget: Budget, events: int) -> None:
     budget.events += events
 
 
-def refused(group: Group, high: int = FOREVER, **options: str) -> int:
+def refused(group: Group, high: int = FOREVER, **options: Any) -> int:
     """The calls that were made before the refusal."""
-    found = scan(group, NEWEST_FIRST_SINCE, high, **options)  # type: ignore[arg-type]
+    found = scan(group, NEWEST_FIRST_SINCE, high, **options)
     with pytest.raises(FdwError, match=r"the scan needs about .* more calls, .* at 10 a second"):
         list(found.read())
     return found.budget.calls
@@ -60,11 +63,38 @@ def test_a_page_with_few_events_is_not_enough_for_a_limit(
     assert refused(group, max_calls="30") == 3
 
 
+def test_what_will_be_read_whole_is_refused_before_a_call_where_it_is_clear(group: Group) -> None:
+    assert refused(group, max_calls="19", cache="off", whole=True) == 0
+    assert refused(group, max_calls="20", cache="off", whole=True) == 1  # an average may mislead
+    assert refused(group, max_calls="19", cache="off") == 1
+
+
+def test_a_burst_is_not_taken_for_all_time(group: Group) -> None:
+    group.stored_bytes = 10 * PAGE_BYTES
+    found = scan(group, NEWEST_FIRST_SINCE, FOREVER, max_calls="20", whole=True)
+    assert found.shelves is not None
+    burst = Chunk(group.clock.now - 1000, group.clock.now - 990, group.clock.now, 0, 1 << 30, 1)
+    found.shelves.shelf((), "").write(burst, [])
+    assert found.calls(0, FOREVER) > 1000
+    assert sum(map(len, found.read())) > 0
+
+
 def test_what_fits_is_not_refused(group: Group) -> None:
     pages = list(scan(group, NEWEST_FIRST_SINCE, FOREVER, max_calls="40", cache="off").read())
     assert sum(map(len, pages)) == 10 * PAGE
     pages = list(scan(group, NEWEST_FIRST_SINCE, FOREVER, max_calls="40").read())
     assert sum(map(len, pages)) == 10 * PAGE
+
+
+def test_what_other_spans_took_was_not_foreseen_for_this_one(group: Group) -> None:
+    def spent(limit: str) -> WindowScan:
+        found = scan(group, NEWEST_FIRST_SINCE, FOREVER, max_calls=limit, cache="off")
+        found.budget.calls = 5
+        return found
+
+    with pytest.raises(FdwError, match=r"the scan needs about 3\d more calls"):
+        list(spent("43").read())
+    assert sum(map(len, spent("44").read())) == 10 * PAGE
 
 
 @pytest.mark.parametrize("options", [{"ordered": True}, {"clauses": CLAUSES[:1]}])
@@ -106,6 +136,10 @@ def test_each_limit_is_foreseen() -> None:
     assert "101 seconds at 10 a second, and max_seconds is 100" in needs(1010, max_seconds="100 s")
     enough = {"max_calls": "6", "max_bytes": str(3 * PAGE_BYTES + 1000), "max_seconds": "1 s"}
     Budget(read_settings(enough), calls=2, bytes=1000).foresee(4, 10.0)
+    little = read_settings({"max_bytes": "2000"})
+    Budget(little, bytes=1000).foresee(0.5, 10.0)
+    with pytest.raises(FdwError, match="max_bytes is 2,000"):
+        Budget(little, bytes=2001).foresee(0.0, 10.0)
     late = Budget(read_settings(enough), calls=2, started=time.monotonic() - 0.7)
     with pytest.raises(FdwError, match="max_seconds is 1"):
         late.foresee(4, 10.0)

@@ -175,20 +175,6 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
     return found
 
 
-@pytest.mark.timeout(30)
-def test_a_millisecond_of_many_pages_is_read_to_its_end(group: Group) -> None:
-    for _ in range(20):
-        group.append(group.clock.now - START, "a")
-    source = scan(group, START, FOREVER).source
-    steps = list(source.step_pages(START, START + 2, "", True, source.stop))
-    found = [event.event_id for page, _ in steps for event in page]
-    assert sorted(found) == group.truth(START, START + 2, ())
-    assert len(found) == 21
-    assert [last for _, last in steps] == [False, True]
-    spans = [(START, START + 2), (START + 1, START + 2), (START, START + 1)]
-    assert group.calls == spans
-
-
 @pytest.fixture
 def divided(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, float]]:
     """What was given to several chains: from where, to where, and how much time a page took."""
@@ -200,12 +186,6 @@ def divided(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, float]]:
 
     monkeypatch.setattr(group_pieces, "run_chains", run)
     return found
-
-
-def ids(group: Group, low: int, high: int, newest_first: bool = False, **how: Any) -> list[str]:
-    source = scan(group, low, high, newest_first=newest_first, **how).source
-    pieces = source.read(*turned(low, high, newest_first), "", newest_first, 0.0)
-    return sorted(event.event_id for piece in pieces for event in piece.events)
 
 
 @pytest.mark.parametrize(
@@ -223,9 +203,23 @@ def test_a_span_is_divided_where_each_chain_gets_pages(
     parts: list[tuple[int, int, float]],
 ) -> None:  # fmt: skip
     high = START + end
-    found = ids(group, START, high, **{"latency": 0.2, **how})
+    source = scan(group, START, high, newest_first=False, **{"latency": 0.2, **how}).source
+    pieces = source.read(START, high, "", False, 0.0)
+    found = sorted(event.event_id for piece in pieces for event in piece.events)
     assert found == group.truth(START, high, ())
     assert divided == [(START + start, START + last, span) for start, last, span in parts]
+
+
+def test_the_pages_of_a_span_are_counted_by_its_mean(
+    group: Group, divided: list[tuple[int, int, float]]
+) -> None:
+    group.arrived.clear()
+    for stamp in (0, 10, 20, 30, 40, 120, 120, 120, 121, 200, 300, 400):
+        group.append(group.clock.now - START - stamp, "a")
+    source = scan(group, START, FOREVER, newest_first=False, latency=0.2).source
+    pieces = list(source.read(START, START + 500, "", False, 0.0))
+    assert sum(len(piece.events) for piece in pieces) == 12
+    assert divided == [(START + 121, START + 500, 50.5)]  # after a page of 100 ms and one of 1
 
 
 def test_time_before_the_group_was_made_is_read_by_one_chain(

@@ -45,7 +45,7 @@ def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grou
 
 @pytest.fixture
 def shelf(group: Group) -> Shelf:
-    return Shelves(group.folder / PAGES / "x", "g", "", SETTLE).shelf((), "")
+    return Shelves(group.folder / PAGES / "x", "g", SETTLE).shelf((), "")
 
 
 class Counting(RowMaker):
@@ -152,7 +152,6 @@ def test_rows_as_large_as_their_events_are_not_kept(shelf: Shelf) -> None:
 
 
 def held(shelf: Shelf, chunk: Chunk) -> bool:
-    """Whether rows are there for a chunk."""
     return bool(list(shelf.path.glob(f"{chunk.stem}.*{ROWS}")))
 
 

@@ -31,7 +31,7 @@ def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grou
 
 @pytest.fixture
 def shelf(group: Group) -> Shelf:
-    return Shelves(group.folder / PAGES / "x", "g", "", SETTLE).shelf((), "")
+    return Shelves(group.folder / PAGES / "x", "g", SETTLE).shelf((), "")
 
 
 def event(stamp: int, late: int = 0) -> LogEvent:
@@ -112,7 +112,7 @@ def test_a_chunk_that_outlives_the_retention_is_divided(shelf: Shelf) -> None:
 
 
 def test_the_narrowest_clauses_that_fit_answer(group: Group) -> None:
-    shelves = Shelves(group.folder / PAGES / "x", "g", "", SETTLE)
+    shelves = Shelves(group.folder / PAGES / "x", "g", SETTLE)
     made = [shelves.shelf(clauses, "") for clauses in ((), ("b", "a"), ("a",), ("c",))]
     assert [s.path for s in shelves.usable(("a", "b"))] == [made[n].path for n in (1, 2, 0)]
     assert [s.path for s in shelves.usable(())] == [made[0].path]
@@ -181,7 +181,7 @@ def test_what_had_not_settled_is_not_joined(shelf: Shelf, clock: Clock) -> None:
 
 
 def test_the_density_is_of_bytes_and_not_of_small_calls(group: Group, clock: Clock) -> None:
-    shelves = Shelves(group.folder / PAGES / "x", "g", "", SETTLE)
+    shelves = Shelves(group.folder / PAGES / "x", "g", SETTLE)
     shelf = shelves.shelf((), "")
     assert shelves.density(0, 1000) is None
     clock.now = 2_000_000
@@ -194,7 +194,7 @@ def test_the_density_is_of_bytes_and_not_of_small_calls(group: Group, clock: Clo
 
 
 def test_calls_that_patterns_cost_are_shared_by_time(group: Group) -> None:
-    shelves = Shelves(group.folder / PAGES / "x", "g", "", SETTLE)
+    shelves = Shelves(group.folder / PAGES / "x", "g", SETTLE)
     assert shelves.spent(0, 100) == (0, 1.0)
     shelves.shelf(("a",), "").write(Chunk(0, 100, 1000, 0, 0, 8), [])
     shelves.shelf(("b",), "").write(Chunk(50, 150, 1000, 0, 0, 4), [])

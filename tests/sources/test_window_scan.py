@@ -73,7 +73,7 @@ def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grou
 
 @pytest.fixture
 def shelf(group: Group) -> Shelf:
-    return Shelves(group.folder / PAGES / "x", "g", "", SETTLE).shelf((), "")
+    return Shelves(group.folder / PAGES / "x", "g", SETTLE).shelf((), "")
 
 
 def damage(folder: Path, which: int, how: int) -> None:

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from cloudtrail_fdw.declare import Column
+from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.tables.event_columns import COLUMNS
+from cloudtrail_fdw.tables.event_rows import page_rows
 from servers import REAL, SHAPES, Sandbox, start
 
 Db = psycopg.Connection[tuple[Any, ...]]
@@ -111,6 +113,30 @@ def test_event_time_is_the_records_or_the_delivery(events: tuple[Sandbox, list[s
             assert event_time.isoformat()[:19] == written[:19]
         elif not re.match(r"\d{4}-?\d\d-?(?!30)", written or ""):
             assert event_time == delivered
+
+
+BEYOND = [  # what PostgreSQL's types cannot hold
+    *(f'{{"eventTime":"{time}","userIdentity":{{"sessionContext":{{"attributes":'
+      f'{{"creationDate":"{time}"}}}}}}}}'
+      for time in ("0000-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00",
+                   "2026-11-20T10:00:00Z\\n2026-11-20T10:00:00Z", "2026-11-20T10:00:00Z\\n",
+                   "2026-02-30T10:00:00Z", "2026-11-20T24:00:00Z")),
+    *(f'{{"requestParameters":[{number}],"errorCode":[{number}]}}'
+      for number in (f"0.{'1' * 7000}e-10000", f"0.{'1' * 9998}e-9999", f"{'1' * 9998}e9999",
+                     f"0.{'1' * 16384}", "1" * 131_073, "1e131072", "0e-16384", "1e-99999")),
+    '{"requestParameters":"\\u0000","resources":["\\ud800"],"sourceIPAddress":"fe80::1%\\u0000"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("together", [1, len(BEYOND)])
+def test_postgresql_takes_every_value(db: Db, together: int) -> None:
+    names = [column.name for column in COLUMNS]
+    casts = ", ".join(f"%s::{column.type}" for column in COLUMNS)
+    events = [LogEvent("s", 0, message, 0, "e") for message in BEYOND]
+    make = page_rows(names, {"log_group_name": "g"})
+    for start_at in range(0, len(events), together):
+        for row in make(events[start_at : start_at + together]):
+            assert db.execute(f"SELECT row({casts}) IS NOT NULL", row).fetchone() is not None
 
 
 MALFORMED = "parse_error IS NOT NULL AND cloudtrail_event IS NULL"

@@ -6,6 +6,7 @@ import gzip
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from time import process_time
 
 import msgspec
 import pytest
@@ -34,6 +35,10 @@ def lines(path: Path) -> Iterator[str]:
 HARD = [
     "", "[]", "null", "{", '{"eventTime":null}', '{"eventTime":"2026-02-30T00:00:00Z"}',
     '{"eventTime":"2026-11-20T24:00:00Z"}', '{"eventTime":"2026-11-20T10:00:00.1234567Z"}',
+    '{"eventTime":"0000-01-01T00:00:00Z"}', '{"eventTime":"0001-01-01T00:00:00+01:00"}',
+    '{"eventTime":"9999-12-31T23:59:59-01:00"}',
+    '{"eventTime":"2026-11-20T10:00:00Z\\n2026-11-20T10:00:00Z"}',
+    '{"eventTime":"2026-11-20T10:00:00Z","readOnly":"\\u0074rue"}',
     '{"eventTime":"2026-11-20T10:00:00Z","userIdentity":null}',
     '{"eventTime":"2026-11-20T10:00:00Z","userIdentity":"x"}',
     '{"eventTime":"2026-11-20T10:00:00Z","eventName":"a\\u0000b"}',
@@ -87,6 +92,19 @@ def test_both_ways_give_the_same(layout: tuple[str, ...]) -> None:
         right = [comparable(name, values.get(name)) for name in layout]
         assert [comparable(name, value) for name, value in zip(layout, row)] == right
     assert quick > len(EVENTS) / 2  # the test compares something
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"requestParameters":[1e1234,"' + '\\"' * 40_000,  # cut in the middle of a string
+        '{"requestParameters":[' + ",".join(["1" * 9998] * 25) + "]}",
+    ],
+)
+def test_the_time_to_read_is_that_of_the_length(message: str) -> None:
+    began = process_time()
+    assert len(page_rows(NAMES, ORIGIN)([LogEvent("s", 0, message, 0, "e")])) == 1
+    assert process_time() - began < 2  # it was a minute, and 5 s
 
 
 def test_a_page_of_both_kinds_keeps_its_order() -> None:

@@ -58,9 +58,10 @@ class Budget:
                     sqlstate="53400",
                 )
 
-    def foresee(self, calls: float, rate: float) -> None:
+    def foresee(self, calls: float, rate: float, doubt: float = 1.0) -> None:
         """Refuse with FdwError (53400) what needs more ``calls``, at ``rate`` a second, than left.
 
+        With ``doubt`` only what needs so many times more than there is at all.
         Of a page's size only the events' bytes are counted, not those around them, and the last
         page may be a small one.
         """
@@ -71,7 +72,7 @@ class Budget:
             ("max_bytes", self.bytes + max(0.0, calls - 1) * PAGE_BYTES, limits.max_bytes),
             ("max_seconds", time.monotonic() - self.started + seconds, limits.max_seconds),
         ):
-            if needed > limit:
+            if needed > doubt * limit:
                 raise FdwError(
                     f"the scan needs about {calls:,.0f} more calls, {lasts} at {rate:g} a second, "
                     f"and {name} is {limit:,.15g}",

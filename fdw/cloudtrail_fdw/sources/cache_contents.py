@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cloudtrail_fdw.sources.cache_directory import read_json
+from cloudtrail_fdw.sources.cache_directory import found, read_json
 from cloudtrail_fdw.sources.page_cache import LABEL, PAGES, ROWS, SUFFIX, Chunk, listed
 
+CLEARED = ".cleared-"  # before the name of what is being removed
 ABANDONED = 3600.0  # seconds after which a part of a file is nobody's
 ROWS_SHARE = 0.25  # of all room
 ENTRY_OVERHEAD = 4096  # bytes a file takes beside its content
@@ -35,17 +38,25 @@ class Entry(NamedTuple):
 
 def entries(root: Path) -> Iterator[Entry]:
     """All chunks, those of one group and pattern together."""
-    for label in sorted((root / PAGES).glob(f"*/*/{LABEL}")):
+    for label in sorted(found(root / PAGES, f"*/*/{LABEL}")):
         what = read_json(label, 0) or {}
-        for chunk in sorted(listed(label.parent), key=lambda found: found.start):
-            yield Entry(str(what.get("log_group")), str(what.get("filter_pattern")), chunk)
+        for chunk in sorted(listed(label.parent), key=lambda chunk: chunk.start):
+            yield Entry(str(what.get("log_group", "")), str(what.get("filter_pattern", "")), chunk)
 
 
 def clear(root: Path) -> int:
-    """Remove all log events, and what is known of groups and trails; how many chunks there were."""
+    """Remove all log events, and what is known of groups and trails; how many chunks there were.
+
+    Raises OSError where something cannot be removed.
+    """
     count = sum(1 for _ in entries(root))
-    shutil.rmtree(root / PAGES, ignore_errors=True)
-    for path in (*root.glob("group-*"), *root.glob("trails-*")):
+    with contextlib.suppress(FileNotFoundError):
+        (root / PAGES).rename(root / f"{CLEARED}{os.urandom(8).hex()}")
+    for path in found(root, f"{CLEARED}*"):
+        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    for path in (*found(root, "group-*"), *found(root, "trails-*")):
         path.unlink(missing_ok=True)
     return count
 
@@ -57,13 +68,13 @@ def trim(root: Path, most: int) -> None:
     """
     files: list[File] = []
     now = time.time()
-    for path in (root / PAGES).glob("*/*/*"):
+    for path in found(root / PAGES, "*/*/*"):
         with contextlib.suppress(OSError):
-            found = path.stat()
-            if path.suffix == ".part" and found.st_mtime < now - ABANDONED:
+            state = path.stat()
+            if path.suffix == ".part" and state.st_mtime < now - ABANDONED:
                 path.unlink()
             elif path.suffix in (SUFFIX, ROWS):
-                files.append(File(found.st_mtime, found.st_size + ENTRY_OVERHEAD, path))
+                files.append(File(state.st_mtime, state.st_size + ENTRY_OVERHEAD, path))
     files.sort()
     rows = [file for file in files if file.path.suffix == ROWS]
     kept = set(evict(rows, int(most * ROWS_SHARE)))

@@ -38,6 +38,14 @@ def own_folder(settings: Settings) -> Optional[Path]:
     return root if ours and not found.st_mode & 0o077 else None
 
 
+def found(folder: Path, pattern: str) -> list[Path]:
+    """The paths below a folder that fit; none where others have just removed it."""
+    try:
+        return list(folder.glob(pattern))
+    except OSError:
+        return []
+
+
 def read_json(path: Path, oldest: float) -> Optional[dict[str, Any]]:
     """An object that was written after ``oldest`` (seconds since 1970), else None."""
     try:

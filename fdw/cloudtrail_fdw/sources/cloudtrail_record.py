@@ -24,12 +24,14 @@ ESCAPE = re.compile(
 )
 # PostgreSQL's numeric ends at 131,072 digits before and 16,383 after the point (section 8.1.2).
 SUSPECT_NUMBER = re.compile(
-    rb"[:,\[]\s*-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{4}|(?<=[0-9]{9999}))"
+    rb"[:,\[]\s*-?(?:(?:[0-9]+\.)?[0-9]{9999}|[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{4})"
 )
+# A string without an end is one to the end: a look for its end from every quote would take minutes.
 TOKEN = re.compile(
-    rb'"(?:[^"\\]|\\.)*"|-?(?P<digits>[0-9]+(?:\.[0-9]+)?)(?:[eE](?P<exponent>[+-]?[0-9]+))?'
+    rb'"(?:[^"\\]|\\.)*"?|-?(?P<digits>[0-9]+(?:\.[0-9]+)?)(?:[eE](?P<exponent>[+-]?[0-9]+))?'
 )
 LARGEST_EXPONENT = 10_000
+MOST_PLACES = 16_000  # after the point: those that are written and those of the exponent
 LONGEST_PLAIN = 10_000  # a text without room for so many digits
 STRING = msgspec.json.Decoder(str)
 ABSENT = msgspec.Raw()
@@ -124,11 +126,10 @@ def read_text(raw: bytes) -> str:
 
 def read_flag(raw: bytes) -> bool:
     """A boolean, or one of the strings that CloudTrail also writes for it."""
-    if raw in (b"true", b'"true"'):
-        return True
-    if raw in (b"false", b'"false"'):
-        return False
-    raise ValueError("no boolean")
+    text = read_text(raw)  # which may be written with escapes
+    if text not in ("true", "false"):
+        raise ValueError("no boolean")
+    return text == "true"
 
 
 def read_time(raw: bytes) -> str:
@@ -161,7 +162,8 @@ def hold_number(token: re.Match[bytes]) -> bytes:
         return token[0]
     exponent = (token["exponent"] or b"0").lstrip(b"+-0") or b"0"
     small = len(exponent) < 6 and int(exponent) <= LARGEST_EXPONENT
-    if small and len(token["digits"]) <= LARGEST_EXPONENT:
+    digits = len(token["digits"])
+    if small and digits <= LARGEST_EXPONENT and digits + int(exponent) <= MOST_PLACES:
         return token[0]
     return b'"' + token[0] + b'"'
 

@@ -40,7 +40,8 @@ def fetching(folder: Path, low: int, high: int, window: int) -> Iterator[Optiona
         yield descriptor
     finally:
         if descriptor is not None:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
             os.close(descriptor)
 
 

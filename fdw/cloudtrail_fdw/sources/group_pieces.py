@@ -18,6 +18,7 @@ from cloudtrail_fdw.sources.steps_back import Pages, step_back
 from cloudtrail_fdw.sources.window_ask import FOREVER, Ask
 
 NEWEST_FIRST_SINCE = 1_704_067_200_000  # 2024-01-01, API_FilterLogEvents on startFromHead
+DOUBT = 2.0  # of an average, when nothing of the window has been seen
 FREE_EVENTS = 100  # are read without a look at what all would take: a LIMIT may want no more
 
 
@@ -76,9 +77,9 @@ class GroupPieces:
     def refuse_too_much(self, calls: float) -> None:
         """FdwError where so many more are too many, but not before a LIMIT could have enough."""
         spent = self.budget
-        enough = self.ask.whole or spent.events + spent.cache_events >= FREE_EVENTS
-        if enough and not self.ask.ordered:  # an order is for a LIMIT
-            spent.foresee(max(0.0, calls), self.rate.quota)
+        known = spent.events + spent.cache_events >= FREE_EVENTS
+        if (known or self.ask.whole) and not self.ask.ordered:  # an order is for a LIMIT
+            spent.foresee(max(0.0, calls), self.rate.quota, 1.0 if known else DOUBT)
 
     def inhabited(self, end: int, newest_first: bool) -> int:
         """The part of a span, up to forward time ``end``, in which there are likely to be events.

@@ -58,7 +58,7 @@ class RowMaker:
             if rows is None:
                 path.unlink()
                 return None
-            for used in (path, place.shelf.path / place.chunk.name):  # they leave before it
+            for used in (path, place.shelf.path / place.chunk.name):  # in the order of leaving
                 with contextlib.suppress(OSError):
                     os.utime(used)
             return bytes(rows)
@@ -79,5 +79,7 @@ class RowMaker:
         """Put rows beside their chunk; raises OSError."""
         path = place.shelf.path / self.name(place)
         write_whole(path, checksum(rows) + rows)
-        if not (place.shelf.path / place.chunk.name).exists():
-            path.unlink()  # whoever removed the chunk may not have seen them
+        try:
+            os.utime(place.shelf.path / place.chunk.name)  # they are to leave before it
+        except FileNotFoundError:  # whoever removed it may not have seen them
+            path.unlink()

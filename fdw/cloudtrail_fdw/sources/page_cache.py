@@ -20,7 +20,7 @@ from typing import Optional
 
 import msgspec
 
-from cloudtrail_fdw.sources.cache_directory import write_whole
+from cloudtrail_fdw.sources.cache_directory import found, write_whole
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 
 EVENTS = msgspec.msgpack.Decoder(list[LogEvent])
@@ -130,7 +130,7 @@ class Shelf:
         """Remove a chunk, and then all that was made of it."""
         with contextlib.suppress(OSError):
             (self.path / chunk.name).unlink()
-        for path in self.path.glob(f"{chunk.stem}.*{ROWS}"):
+        for path in found(self.path, f"{chunk.stem}.*{ROWS}"):
             with contextlib.suppress(OSError):
                 path.unlink()
 

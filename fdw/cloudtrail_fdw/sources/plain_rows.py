@@ -18,10 +18,11 @@ from cloudtrail_fdw.declare import Column
 from cloudtrail_fdw.sources.cloudtrail_record import ABSENT, has_suspect_number
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 
-# ISO 8601 in UTC, of a day that exists in every year
+# ISO 8601 in UTC, of a day that exists in every year but 0, which PostgreSQL does not know
 PLAIN_TIMES = re.compile(
-    r"(?:\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
-    r"|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z\n)+",
+    r"(?:(?!0000)\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+    r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z\n)+",
     re.ASCII,
 )
 MESSAGE = attrgetter("message")
@@ -48,8 +49,9 @@ class Derived(NamedTuple):
 
 def plain_times(texts: Sequence[Optional[str]]) -> Sequence[Optional[str]]:
     """Times that PostgreSQL reads as they are written; ValueError when one has another form."""
-    present = "\n".join([text for text in texts if text is not None] + [""])
-    if present and not PLAIN_TIMES.fullmatch(present):
+    present = [text for text in texts if text is not None]
+    lines = "\n".join([*present, ""])
+    if lines.count("\n") != len(present) or (lines and not PLAIN_TIMES.fullmatch(lines)):
         raise ValueError
     return texts
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from cloudtrail_fdw.sources.aws import PAGE_BYTES
-from cloudtrail_fdw.sources.cache_directory import read_json, write_json
+from cloudtrail_fdw.sources.cache_directory import found, read_json, write_json
 from cloudtrail_fdw.sources.cloudwatch_logs import PAGE_EVENTS
 from cloudtrail_fdw.sources.fetch_lock import SUFFIX as LOCK
 from cloudtrail_fdw.sources.fetch_lock import in_the_way
@@ -22,11 +22,10 @@ class Shelves:
     Rows are checked again by PostgreSQL, so a shelf with fewer clauses answers, too.
     """
 
-    def __init__(self, path: Path, log_group: str, own: str, settle: float) -> None:
+    def __init__(self, path: Path, log_group: str, settle: float) -> None:
         """``settle`` in ms."""
         self.path = path
         self.log_group = log_group
-        self.own = own
         self.settle = settle
 
     def shelf(self, clauses: Sequence[str], pattern: str) -> Shelf:
@@ -74,13 +73,13 @@ class Shelves:
             in_the_way(path, low, high, window)
             for held, shelf in self.all()
             if held != frozenset(clauses)
-            for path in shelf.path.glob(f"*{LOCK}")
+            for path in found(shelf.path, f"*{LOCK}")
         )
 
     def wide_read(self, low: int, high: int, window: int) -> bool:
         """Whether another backend is reading all of [low, high) (ms)."""
         folder = self.path / shelf_name(())
-        return any(in_the_way(path, low, high, window) for path in folder.glob(f"*{LOCK}"))
+        return any(in_the_way(path, low, high, window) for path in found(folder, f"*{LOCK}"))
 
     def density(self, low: int, high: int) -> Optional[float]:
         """Calls a millisecond costs without clauses, near [low, high); None when unknown."""

@@ -51,7 +51,7 @@ def shelves_of(settings: Settings, ask: Ask, facts: GroupFacts) -> Optional[Shel
     whose = [settings.endpoint_url, facts.region, facts.caller, facts.arn, str(facts.creation),
              *ask.streams, "own", ask.own, ask.late]  # fmt: skip
     path = root / PAGES / shelf_name(whose)
-    return Shelves(path, facts.arn, ask.own, settings.cache_settle * 1000)
+    return Shelves(path, facts.arn, settings.cache_settle * 1000)
 
 
 def foresee(settings: Settings, ask: Ask) -> Optional[tuple[float, float]]:

@@ -193,7 +193,8 @@ class WindowScan:
     ) -> Iterator[Piece]:
         """What AWS has of [edge, end), forward times."""
         pattern = self.ask.pattern(clauses)
-        foreseen = 0.0 if pattern else self.calls(*turned(edge, end, newest_first))
+        span = turned(edge, end, newest_first)
+        foreseen = 0.0 if pattern else min(self.calls(*span), self.average_calls(*span))
         return self.source.read(edge, end, pattern, newest_first, foreseen)
 
     def gives_way(self, low: int, high: int) -> bool:
@@ -235,12 +236,21 @@ class WindowScan:
 
     def calls(self, low: int, high: int) -> float:
         """About how many calls [low, high) takes without clauses."""
-        now = int(time.time() * 1000)
-        width = max(1, min(high, now) - max(low, self.facts.creation if self.facts else 0))
-        density = self.shelves.density(low, min(high, now)) if self.shelves else None
+        low, high = self.inhabited(low, high)
+        density = self.shelves.density(low, high) if self.shelves else None
         if density is not None:
-            return max(1.0, density * width)
-        return self.facts.calls(width) if self.facts else 1.0
+            return max(1.0, density * max(1, high - low))
+        return self.average_calls(low, high)
+
+    def average_calls(self, low: int, high: int) -> float:
+        """The same by what is known of the whole group, as EXPLAIN tells."""
+        low, high = self.inhabited(low, high)
+        return self.facts.calls(max(1, high - low)) if self.facts else 1.0
+
+    def inhabited(self, low: int, high: int) -> tuple[int, int]:
+        """The part of [low, high) in which there may be many events."""
+        creation = self.facts.creation if self.facts else 0
+        return max(low, creation), min(high, int(time.time() * 1000))
 
 
 def rounded(end: int) -> int:

@@ -28,7 +28,12 @@ def scan(request: str, settings: Settings, layout: Sequence[str]) -> Iterator[li
         raise FdwError("this table empties the cache",
                        hint="SELECT cloudtrail_fdw_cache_clear();", sqlstate="55000")  # fmt: skip
     root = cache_root(settings)
-    values = {"action": "clear", "pieces": clear(root) if root else 0}
+    try:
+        values = {"action": "clear", "pieces": clear(root) if root else 0}
+    except OSError as error:
+        raise FdwError("the cache cannot be emptied", detail=error.strerror,
+                       hint="Look at its folder's owner, modes and disk (cache_directory).",
+                       sqlstate="58030") from None  # fmt: skip
     yield [values.get(name) for name in layout]
 
 

@@ -55,8 +55,11 @@ class Reading:
         groups = self.groups(stop)
         with self.spending(groups) as budget:
             if self.request.order is not None and len(groups) > 1:
+                makers: dict[object, RowMaker] = {}
                 for origin, page in self.in_order(groups, budget, stop):
-                    yield self.maker(origin).make(page)
+                    name = origin["log_group_name"]
+                    makers[name] = makers.get(name) or self.maker(origin)
+                    yield makers[name].make(page)
                 return
             for label, group in groups:
                 for origin, part in self.scans(label, group, budget, stop):
