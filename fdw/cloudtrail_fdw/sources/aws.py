@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Optional
 
 from cloudtrail_fdw import interrupts
@@ -96,8 +96,10 @@ def make_wakeable(made: Any) -> None:
     session = made._endpoint.http_session  # noqa: SLF001 - see above
     pools = getattr(session, "_pool_classes_by_scheme", {})
     for scheme, pool in pools.items():
-        members = {"request": remembering(pool.ConnectionCls.request)}
-        connection = type("WakeableConnection", (pool.ConnectionCls,), members)
+        made_of = pool.ConnectionCls
+        members = {"request": remembering(made_of.request),
+                   "getresponse": in_one_piece(made_of.getresponse)}  # fmt: skip
+        connection = type("WakeableConnection", (made_of,), members)
         pools[scheme] = type("WakeablePool", (pool,), {"ConnectionCls": connection})
 
 
@@ -114,6 +116,23 @@ def remembering(request: Callable[..., Any]) -> Callable[..., Any]:
         return request(connection, *arguments, **named)
 
     return tracked
+
+
+def in_one_piece(getresponse: Callable[..., Any]) -> Callable[..., Any]:
+    """A connection's ``getresponse`` whose body botocore gets whole, not in pieces of 64 KB."""
+    from urllib3 import HTTPResponse
+
+    class WholeResponse(HTTPResponse):
+        def stream(self, *_: Any, **__: Any) -> Generator[bytes, None, None]:
+            yield self.read(decode_content=False)
+
+    def whole(connection: Any) -> Any:
+        response = getresponse(connection)
+        if type(response) is HTTPResponse:  # that of urllib3 1 is made later
+            response.__class__ = WholeResponse
+        return response
+
+    return whole
 
 
 def add_extra(params: Any, **_: Any) -> None:
