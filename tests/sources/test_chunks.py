@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
-from cloudtrail_fdw.sources.page_cache import PAGES, Chunk, Shelf, listed
-from cloudtrail_fdw.sources.shelves import Shelves
-from scan_model import SETTLE, Clock, Group, install
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
-    found = Group(clock, tmp_path / "cache")
-    install(monkeypatch, clock, found)
-    return found
-
-
-@pytest.fixture
-def shelf(group: Group) -> Shelf:
-    return Shelves(group.folder / PAGES / "x", "g", SETTLE).shelf((), "")
+from cloudtrail_fdw.sources.page_cache import Chunk, Shelf, listed
+from scan_model import SETTLE, Clock
 
 
 def event(stamp: int, late: int = 0) -> LogEvent:

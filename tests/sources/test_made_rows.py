@@ -16,18 +16,12 @@ from cloudtrail_fdw.sources.cache_contents import clear, entries, trim
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.sources.made_rows import Page, Place, RowMaker
 from cloudtrail_fdw.sources.page_cache import DAY, PAGES, ROWS, Chunk, Shelf
-from cloudtrail_fdw.sources.shelves import Shelves
 from cloudtrail_fdw.tables import event_pages
 from cloudtrail_fdw.tables.event_pages import Reading
 from scan_model import SETTLE, START, Clock, Group, install, scan
 
 WHAT = ("a layout",)
 BIG = LogEvent("s", 5, "x" * 100, 5, "id")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -41,11 +35,6 @@ def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grou
         found.append(0, "a")
     clock.now += 1000
     return found
-
-
-@pytest.fixture
-def shelf(group: Group) -> Shelf:
-    return Shelves(group.folder / PAGES / "x", "g", SETTLE).shelf((), "")
 
 
 class Counting(RowMaker):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,24 +13,7 @@ from cloudtrail_fdw.sources.cache_contents import clear, trim
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.sources.page_cache import DAY, LABEL, PAGES, Chunk, Shelf, listed
 from cloudtrail_fdw.sources.shelves import Index, Shelves
-from scan_model import SETTLE, START, Clock, Group, install, scan
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
-    found = Group(clock, tmp_path / "cache")
-    install(monkeypatch, clock, found)
-    return found
-
-
-@pytest.fixture
-def shelf(group: Group) -> Shelf:
-    return Shelves(group.folder / PAGES / "x", "g", SETTLE).shelf((), "")
+from scan_model import SETTLE, START, Clock, Group, scan
 
 
 def event(stamp: int, late: int = 0) -> LogEvent:

@@ -18,14 +18,7 @@ from cloudtrail_fdw.sources.page_cache import Chunk, shelf_name
 from cloudtrail_fdw.sources.shelves import Shelves
 from cloudtrail_fdw.sources.window_ask import FOREVER, Ask
 from cloudtrail_fdw.sources.window_scan import OLDEST_PUT, WindowScan
-from scan_model import CLAUSES, START, Clock, Group, install, scan, settings
-
-
-@pytest.fixture
-def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
-    found = Group(Clock(), tmp_path / "cache")
-    install(monkeypatch, found.clock, found)
-    return found
+from scan_model import CLAUSES, START, Group, scan, settings
 
 
 def know(monkeypatch: pytest.MonkeyPatch, facts: Optional[GroupFacts]) -> None:

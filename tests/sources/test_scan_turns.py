@@ -7,7 +7,6 @@ import fcntl
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any
 
 import pytest
@@ -18,14 +17,7 @@ from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.sources.fetch_lock import fetching
 from cloudtrail_fdw.sources.page_cache import Chunk, Shelf
 from cloudtrail_fdw.sources.pieces import Piece
-from scan_model import CLAUSES, START, Clock, Group, install, scan
-
-
-@pytest.fixture
-def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
-    found = Group(Clock(), tmp_path / "cache")
-    install(monkeypatch, found.clock, found)
-    return found
+from scan_model import CLAUSES, START, Group, scan
 
 
 @contextlib.contextmanager

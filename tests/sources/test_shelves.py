@@ -23,24 +23,7 @@ from cloudtrail_fdw.sources.page_cache import LABEL, PAGES, Chunk, Shelf
 from cloudtrail_fdw.sources.pieces import Piece, turned
 from cloudtrail_fdw.sources.shelves import Index, Shelves, keep, overlap
 from cloudtrail_fdw.sources.window_ask import FOREVER
-from scan_model import SETTLE, Clock, Group, install
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
-    found = Group(clock, tmp_path / "cache")
-    install(monkeypatch, clock, found)
-    return found
-
-
-@pytest.fixture
-def shelf(group: Group) -> Shelf:
-    return Shelves(group.folder / PAGES / "x", "g", SETTLE).shelf((), "")
+from scan_model import SETTLE, Clock, Group
 
 
 def test_a_shelf_has_a_directory_of_its_clauses(group: Group) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 
@@ -14,19 +13,7 @@ from cloudtrail_fdw.sources.group_pieces import NEWEST_FIRST_SINCE
 from cloudtrail_fdw.sources.log_groups import LogGroup, answer_name
 from cloudtrail_fdw.sources.page_cache import Chunk
 from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, foresee, shelves_of
-from scan_model import CLAUSES, SETTLE, START, Clock, Group, install, scan, settings
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def group(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
-    found = Group(clock, tmp_path / "cache")
-    install(monkeypatch, clock, found)
-    return found
+from scan_model import CLAUSES, SETTLE, START, Clock, Group, scan, settings
 
 
 def wanted(low: int, high: int, *clauses: str, own: str = "") -> Ask:
