@@ -47,7 +47,7 @@ EXPLAINS = ["EXPLAIN", "EXPLAIN (VERBOSE, FORMAT JSON)", "EXPLAIN (ANALYZE, FORM
 def test_statements_run_and_explain(
     sandbox: Sandbox, statement: str, fatal_1_4: bool, fatal_2: bool
 ) -> None:
-    fatal = fatal_2 if sandbox.state["server"] == "multicorn2" else fatal_1_4
+    fatal = fatal_2 if sandbox.state["server"] != "private" else fatal_1_4
     fatal = fatal and sandbox.bare
     with sandbox.connect() as db:
         first = db.execute(statement).fetchall()

@@ -53,9 +53,12 @@ NEST_LEVEL = backend_function("GetCurrentTransactionNestLevel", ctypes.c_int)
 
 
 def setting(name: str) -> Optional[str]:
-    """The session's value of a PostgreSQL setting, None where it is not set."""
+    """The session's value of a PostgreSQL setting, None where it is not set.
+
+    From PostgreSQL 17 on a setting of ours that was RESET, by DISCARD ALL say, is an empty text.
+    """
     value = GET_SETTING(name.encode(), True, False) if GET_SETTING else None
-    return value.decode() if isinstance(value, bytes) else None
+    return value.decode() if value else None
 
 
 def check() -> None:

@@ -952,6 +952,20 @@ is_key(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, EquivalenceMemb
 	return column != NULL && column->varattno == *(AttrNumber *) key;
 }
 
+/* Whether a list of sets has this one; before PostgreSQL 16 no node, for list_member() to compare. */
+static bool
+has_relids(List *sets, Relids wanted)
+{
+	ListCell   *cell;
+
+	foreach(cell, sets)
+	{
+		if (bms_equal(lfirst(cell), wanted))
+			return true;
+	}
+	return false;
+}
+
 /* Add a path for each set of other tables whose columns give the key its values. */
 static void
 add_keyed_paths(PlannerInfo *root, RelOptInfo *rel, AttrNumber key, Cost startup)
@@ -975,7 +989,7 @@ add_keyed_paths(PlannerInfo *root, RelOptInfo *rel, AttrNumber key, Cost startup
 			bound.column->varattno != key || !gives_values(&bound))
 			continue;
 		outer = bms_del_member(bms_union(join->clause_relids, rel->lateral_relids), rel->relid);
-		if (bms_is_empty(outer) || list_member(outers, outer))
+		if (bms_is_empty(outer) || has_relids(outers, outer))
 			continue;
 		outers = lappend(outers, outer);
 		rows = bound.is_array ? RUNTIME_KEYS : 1;
@@ -995,6 +1009,8 @@ ctGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid table)
 	TablePlan  *plan = rel->fdw_private;
 	List	   *pathkeys = root->query_pathkeys;
 	List	   *eq_classes = root->eq_classes;
+	List	   *left_joins = root->left_join_clauses;
+	List	   *right_joins = root->right_join_clauses;
 	Relids		lateral = rel->lateral_relids;
 	List	   *made;
 	ListCell   *cell;
@@ -1002,11 +1018,13 @@ ctGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid table)
 
 	if (!sort_wanted(root, rel))
 		root->query_pathkeys = NIL;
-	root->eq_classes = NIL;		/* of use for parameterized paths only */
+	/* of use for parameterized paths only; from PostgreSQL 16 on it cannot compare the latter two */
+	root->eq_classes = root->left_join_clauses = root->right_join_clauses = NIL;
 	rel->lateral_relids = NULL; /* which its paths do not take into account */
 	rel->fdw_private = plan->multicorn;
 	CALL_MULTICORN(multicorn->GetForeignPaths(root, rel, table),
 				   (root->query_pathkeys = pathkeys, root->eq_classes = eq_classes,
+					root->left_join_clauses = left_joins, root->right_join_clauses = right_joins,
 					rel->lateral_relids = lateral, rel->fdw_private = plan));
 	made = rel->pathlist;
 	rel->pathlist = NIL;

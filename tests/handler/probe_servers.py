@@ -16,7 +16,8 @@ import psycopg
 from probe_tables import table_sql, wrapper_sql
 
 from cloudtrail_fdw.cli import extension
-from cloudtrail_fdw.sandbox import cluster, runtime, site
+from cloudtrail_fdw.sandbox import cluster, lifecycle, runtime, site
+from servers import KINDS
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "fdw" / "handler"
@@ -43,9 +44,8 @@ class Probe:
 
 
 def servers() -> list[runtime.Server]:
-    """The private server, and those of the machine."""
-    private = runtime.private_server(runtime.default_cache(), print)
-    return [private, *runtime.find_servers()]
+    """The servers that the tests run on."""
+    return [lifecycle.choose_server(kind, print) for kind in KINDS]
 
 
 def compile_handler(server: runtime.Server, folder: Path) -> Path:

@@ -134,7 +134,7 @@ def test_every_server_has_a_cluster_that_restarts(
     private_server: runtime.Server, folder: Path
 ) -> None:
     for server in (private_server, *runtime.find_servers()):
-        directory = folder / server.kind
+        directory = folder / server.name
         started = cluster.start(directory, server, folder, {})
         try:
             assert cluster.load(directory) == started

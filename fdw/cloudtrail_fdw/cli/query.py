@@ -54,7 +54,7 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--log-group", default="", help="Name or ARN.  [default: of the trails]"),
         click.option("--region", help="AWS Region.  [default: the environment's or profile's]"),
         click.option(
-            "--server", "kind", type=click.Choice(["private", "multicorn2", "multicorn"]),
+            "--server", "kind", type=click.Choice(lifecycle.SERVERS),
             help="Which PostgreSQL.  [default: this machine's with Multicorn, else private]",
         ),
         click.option(

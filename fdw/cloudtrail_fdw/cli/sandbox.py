@@ -55,7 +55,7 @@ def sandbox() -> None:
 @click.option(
     "--server",
     "kind",
-    type=click.Choice(["private", "multicorn2", "multicorn"]),
+    type=click.Choice(lifecycle.SERVERS),
     help="Which PostgreSQL.  [default: this machine's with Multicorn, else private]",
 )
 @click.option(

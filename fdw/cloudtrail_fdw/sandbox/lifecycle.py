@@ -16,6 +16,8 @@ from cloudtrail_fdw.sandbox.site import install_site
 
 DATABASE = "security"
 READER = "cloudtrail_reader"
+# kinds of servers, and the names of those of this machine
+SERVERS = ("private", "multicorn2", "multicorn", "pg14", "pg15", "pg16", "pg17", "pg18")
 LOCAL_TPS = 100  # calls a second that the local AWS takes without a quota of its own
 # Nothing of the user's own account: neither credentials, nor a way to get them, nor a Region.
 AWS_ENVIRONMENT = {
@@ -37,17 +39,18 @@ def default_directory() -> Path:
 
 
 def choose_server(kind: Optional[str], progress: Progress) -> Server:
-    """The newest server of ``kind`` on this machine; for None of any, else the private one.
+    """The newest server of ``kind`` or name on this machine; for None of any, else the private one.
 
-    FdwError when the machine has none of the kind.
+    FdwError when the machine has none of the kind or name.
     """
     servers = [] if kind == "private" else runtime.find_servers()
     for server in servers:
-        if kind in (None, server.kind):
+        if kind in (None, server.kind, server.name):
             return server
-    if kind == "multicorn2":
+    if kind not in (None, "private", "multicorn"):
+        found = ", ".join(server.name for server in servers) or "none"
         raise FdwError(
-            "no PostgreSQL with Multicorn2 on this machine",
+            f"no PostgreSQL with Multicorn on this machine is {kind}; there is {found}",
             hint="Install the package multicorn2_NN of PostgreSQL's yum repository, or take "
             "--server private.",
         )
@@ -82,7 +85,7 @@ def start(
         state = fill(postgres, aws, install)
         state.update(
             dir=str(directory),
-            server=server.kind,
+            server=server.name,
             postgres_version=server.postgres_version,
             multicorn_version=server.multicorn_version,
         )

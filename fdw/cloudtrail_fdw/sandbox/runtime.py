@@ -46,6 +46,11 @@ class Server:
     python_version: str
     interpreter: Optional[Path]
 
+    @property
+    def name(self) -> str:
+        """What chooses it among those of this machine: ``private``, or ``pg16``."""
+        return self.kind if self.kind == "private" else f"pg{self.postgres_version.split('.')[0]}"
+
 
 def find_servers() -> list[Server]:
     """Every PostgreSQL of this machine that has Multicorn, the newest first."""
