@@ -223,14 +223,6 @@ CROSS JOIN LATERAL (
     ) m
 ) found
 WHERE e.event_source = 'ec2.amazonaws.com'
-    -- the names do not fit into a filter pattern; the commonest others do, and need not be sent
-    AND e.event_name NOT IN (
-        'DescribeInstances', 'DescribeInstanceStatus', 'DescribeTags', 'DescribeVolumes',
-        'DescribeSnapshots', 'DescribeImages', 'DescribeRegions', 'DescribeAvailabilityZones',
-        'DescribeNetworkInterfaces', 'DescribeSecurityGroups', 'DescribeSubnets', 'DescribeVpcs',
-        'DescribeRouteTables', 'DescribeAddresses', 'DescribeVpcEndpoints', 'DescribeInstanceTypes',
-        'DescribeLaunchTemplates', 'RunInstances', 'CreateTags'
-    )
     AND (
         e.event_name ~ '^(Accept|Advertise|Allocate|Apply|Assign|Associate|Attach|Authorize|BatchModify|Create|Delete|Deprovision|Deregister|Detach|Disable|Disassociate|Enable|Import|Modify|Move|Provision|Register|Reject|Release|Replace|Reset|Restore|Revoke|Terminate|Unassign|Update|Withdraw).*(Vpc|Vpn|Vgw|Subnet|Route|Gateway|Address|Acl|SecurityGroup|NetworkInterface|TrunkInterface|FlowLogs|DhcpOptions|Ipam|Cidr|PrefixList|TrafficMirror|VerifiedAccess|InstanceConnectEndpoint|Ipv4Pool|CoipPool|PublicIpDnsName|SecondaryNetwork)'
         OR (

@@ -27,7 +27,7 @@ COLUMNS = {
     "s": Column("s", "text", "A text."),
     "b": Column("b", "boolean", "A flag."),
     "j": Column("j", "jsonb", "A document."),
-    "n": Column("n", "bigint", "A number that a query may give.", push=Push.VALUE),
+    "n": Column("n", "bigint", "A number that a query may give.", push=Push.CHOICE),
     "m": Column("m", "bigint", "A number."),
     "c": Column("c", "cidr", "A network."),
     "i": Column("i", "inet", "An address."),

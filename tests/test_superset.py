@@ -21,9 +21,16 @@ from cloudtrail_fdw.tables.event_rows import RECORD, source
 TEXTS = ("event_name", "error_code", "username", "session_issuer_arn", "source_ip_address")
 FLAGS = ("read_only", "mfa_authenticated", "session_credential_from_console")
 WORDS = st.sampled_from(
-    ["A", "AB", "ABC", "", "a*b", "a-b", 'q"x', "é", "%", "B\\C", "AWS Internal", "1.2.3.4"]
-)
-Json = Union[None, bool, str, dict[str, "Json"]]
+    ["A", "AB", "ABC", "", "a*b", "a-b", 'q"x', "é", "%", "B\\C", "AWS Internal", "1.2.3.4",
+     "12", "1.50", "tr", "true", "[", '["A"]', "{", "-"]
+)  # fmt: skip
+Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
+# A member that should be a string may be anything.
+ANYTHING = st.one_of(
+    WORDS,
+    st.sampled_from([True, False, 12, 1.5, -1, 1e300, [], {}, ["A"], ["A", "AB"], [1], [[]], [{}],
+                     [None], {"A": "AB"}, {"A": {}}]),
+)  # fmt: skip
 
 
 def sometimes(values: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
@@ -38,20 +45,20 @@ def objects(**members: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
 
 FLAG = st.sampled_from([True, False, "true", "false", "maybe"])
 SESSION = objects(
-    sessionIssuer=sometimes(objects(arn=sometimes(WORDS))),
+    sessionIssuer=sometimes(objects(arn=sometimes(ANYTHING))),
     attributes=sometimes(objects(mfaAuthenticated=sometimes(FLAG))),
 )
 MESSAGES = st.one_of(
     objects(
-        eventName=sometimes(WORDS),
-        errorCode=sometimes(WORDS),
-        sourceIPAddress=sometimes(WORDS),
+        eventName=sometimes(ANYTHING),
+        errorCode=sometimes(ANYTHING),
+        sourceIPAddress=sometimes(ANYTHING),
         readOnly=sometimes(FLAG),
         sessionCredentialFromConsole=sometimes(FLAG),
         userIdentity=sometimes(
             st.one_of(
                 st.just("a string"),
-                objects(userName=sometimes(WORDS), sessionContext=sometimes(SESSION)),
+                objects(userName=sometimes(ANYTHING), sessionContext=sometimes(SESSION)),
             )
         ),
     ).map(json.dumps),
@@ -99,9 +106,7 @@ FLAG_QUALS = st.sampled_from(FLAGS).flatmap(
         ]
     )
 )
-# That a text member may be a number is outside AWS's documentation of these fields.
-OPEN = [f.name for f in fields(Reading) if f.name not in ("text_matches_number",)]
-READINGS = st.fixed_dictionaries({name: st.booleans() for name in OPEN}).map(
+READINGS = st.fixed_dictionaries({f.name: st.booleans() for f in fields(Reading)}).map(
     lambda chosen: replace(Reading(), **chosen)
 )
 

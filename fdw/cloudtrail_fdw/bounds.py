@@ -167,7 +167,7 @@ def read_qual(qual: Qual, column: Column, date_style: str) -> Optional[Predicate
         return read_flag(qual)
     if column.type == "text":
         return read_text(qual)
-    if column.type == "bigint" and column.push is Push.VALUE:
+    if column.type == "bigint" and column.push is Push.CHOICE:
         return read_number(qual)
     return read_network(qual, column) if column.type in ("inet", "cidr") else None
 

@@ -24,10 +24,11 @@ class Push(Enum):
     """What a predicate on a column is good for, besides PostgreSQL's own re-check."""
 
     NOTHING = "not pushed down"
-    VALUE = "=, IN (chooses what is read)"
+    VALUE = "=, IN"
+    CHOICE = "=, IN (chooses what is read)"
+    ASKED = "= (chooses what is read; NULL when not given)"
     TIME = "=, <, <=, >, >="
-    PATTERN = "=, <>, IN, NOT IN, LIKE 'prefix%', IS [NOT] NULL"
-    EQUAL = "=, IN"
+    PATTERN = "=, IN, LIKE 'prefix%', IS NULL"
     FLAG = "boolean tests"
     NETWORK = "=, <<=, << (IPv4)"
     HOLDS = "=, >>=, >> (one address or network)"
@@ -53,7 +54,7 @@ class Column:
         require(self.type in TYPES, f"type {self.type!r} of column {self.name}")
         require(self.help.endswith("."), f"help of column {self.name} is no sentence")
         require(self.name != "time", "a column named time would capture Grafana's GROUP BY time")
-        if self.push in (Push.PATTERN, Push.EQUAL, Push.FLAG):
+        if self.push in (Push.PATTERN, Push.FLAG):
             require(bool(self.path), f"column {self.name} is pushed as a pattern but has no path")
 
 
@@ -106,6 +107,7 @@ class Table:
     is the only row for a value of the key without a plan, or None where that takes a scan.
     ``packed(request, settings, layout)`` yields the rows of ``scan`` some at a time, one at least:
     a MessagePack array of arrays of texts, booleans and nil.
+    ``fixed(settings)`` names the columns of Push.CHOICE whose value an option has settled.
     ``for_readers`` says whether the role for analysts may read it.
     """
 
@@ -120,6 +122,7 @@ class Table:
     orders: tuple[Order, ...] = ()
     look_up: Optional[Callable[[str, Settings, tuple[str, ...]], Optional[Sequence[object]]]] = None
     packed: Optional[Callable[[Any, Settings, Sequence[str]], Iterator[bytes]]] = None
+    fixed: Callable[[Settings], Sequence[str]] = lambda settings: ()
     for_readers: bool = True
     column: dict[str, Column] = field(init=False, repr=False, compare=False)
 
@@ -131,6 +134,13 @@ class Table:
         require(len(byname) == len(self.columns), f"table {self.name} names a column twice")
         require(not self.key or byname[self.key].type == "text", f"key of {self.name} is not text")
         object.__setattr__(self, "column", byname)
+
+    def choices(self, settings: Settings) -> Iterator[tuple[str, bool]]:
+        """The columns that choose what is read, and whether they are NULL when not given."""
+        fixed = self.fixed(settings)
+        for column in self.columns:
+            if column.push in (Push.CHOICE, Push.ASKED) and column.name not in fixed:
+                yield column.name, column.push is Push.ASKED
 
 
 def require(good: bool, what: str) -> None:

@@ -33,6 +33,7 @@ class Handler:
         """Find the library's functions, and let it run ``at_exit`` callbacks."""
         self.reporter = function("cloudtrail_fdw_report", *[ctypes.c_char_p] * 4)
         self.namer = function("cloudtrail_fdw_key", ctypes.c_char_p)
+        self.chooser = function("cloudtrail_fdw_choice", ctypes.c_char_p, ctypes.c_bool)
         self.taker = function("cloudtrail_fdw_rows", ctypes.c_char_p, ctypes.c_size_t)
         self.marker = function("cloudtrail_fdw_only_row")
         self.flag = backend_flag("cloudtrail_fdw_active")
@@ -67,6 +68,11 @@ class Handler:
         """Forbid plans that do not bind ``column`` with ``=``."""
         if column and self.active and self.namer is not None:
             self.namer(column.encode())
+
+    def chooses(self, column: str, nullable: bool) -> None:
+        """Make a condition on ``column`` that does not give its values an error, not fewer rows."""
+        if self.active and self.chooser is not None:
+            self.chooser(column.encode(), nullable)
 
     @property
     def takes_rows(self) -> bool:

@@ -178,8 +178,10 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
 
     def get_rel_size(self, quals: Sequence[Qual], columns: Iterable[str]) -> tuple[int, int]:
         """The planner's estimate of rows and of their width in bytes."""
-        request, _settings = guarded(self.request, quals, columns, True)
+        request, settings = guarded(self.request, quals, columns, True)
         rows = guarded(self.table.rows, request)
+        for name, nullable in self.table.choices(settings):
+            self.handler.chooses(name, nullable)
         if self.table.key and self.handler.active:
             # it forbids plans without the key, so they need not look dear; PostgreSQL takes an
             # unknown column for one of 200 values, and so a join for one row for each key

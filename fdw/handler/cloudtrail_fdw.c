@@ -11,7 +11,7 @@
  * What Multicorn would otherwise get wrong, and where it is put right:
  *
  * - It knows an operator by its name only and reads an operand by a type
- *	 that may not be the operand's.  judge() lets a clause pass only when the
+ *	 that may not be the operand's.  proven_bounds() lets a clause pass only when the
  *	 operator is built in, its collation is deterministic, and the operand has
  *	 the column's type or one that is converted here without loss.  What does
  *	 not pass is hidden from Multicorn; PostgreSQL checks every clause again.
@@ -39,6 +39,9 @@
  *	 the scan that calls Python to its end: no LIMIT, no cursor, no EXISTS.
  * - In EXPLAIN, names in that set that no column has tell which columns have
  *	 a bound at run time (MARK_RUNTIME).
+ * - Python names the columns that choose what is read (cloudtrail_fdw_choice).
+ *	 A condition on one that Multicorn does not get is an error, wherever in
+ *	 the plan it stands: rows that it asks for might never have been read.
  * - The functions exported below are called by Python, through ctypes too.
  *
  * PostgreSQL 13 to 18, Multicorn 1.4 and 3.2.
@@ -76,6 +79,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
 #include "storage/ipc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -101,6 +105,7 @@ extern PGDLLEXPORT int cloudtrail_fdw_all_rows;
 extern PGDLLEXPORT void cloudtrail_fdw_report(const char *sqlstate, const char *message,
 											  const char *detail, const char *hint);
 extern PGDLLEXPORT void cloudtrail_fdw_key(const char *column);
+extern PGDLLEXPORT void cloudtrail_fdw_choice(const char *column, bool nullable);
 extern PGDLLEXPORT void cloudtrail_fdw_at_exit(void (*callback) (void));
 extern PGDLLEXPORT bool cloudtrail_fdw_rows(const char *rows, size_t length);
 extern PGDLLEXPORT void cloudtrail_fdw_only_row(void);
@@ -109,6 +114,16 @@ extern PGDLLEXPORT void cloudtrail_fdw_only_row(void);
 #define LABEL			"Multicorn: "	/* how Multicorn's EXPLAIN begins a line */
 #define RUNTIME_LABEL	"Runtime Bounds"
 #define RUNTIME_KEYS	10		/* how many a list of unknown length may hold */
+#define LAST_RESORT		1000	/* how often a path counts as disabled that cannot be run */
+#define MOST_OUTERS		32		/* parameterized paths of one table */
+#define MOST_CHOICES	8		/* columns of one table that choose what is read */
+
+/*
+ * Before the name of a column that chooses what is read and has no value in
+ * the plan's clauses; the second where it may be NULL.
+ */
+#define MARK_CHOICE			"cloudtrail_fdw.choice."
+#define MARK_NULLABLE		"cloudtrail_fdw.nullable."
 
 /* Where Multicorn's plans keep things: the same in 1.4 and 3.2. */
 #define PRIVATE_COLUMNS		2	/* names of wanted columns */
@@ -146,6 +161,8 @@ typedef struct TablePlan
 	void	   *multicorn;		/* what Multicorn has there */
 	AttrNumber	key;			/* column without which it cannot be read, or 0 */
 	bool		has_key;		/* the key has a bound without a join */
+	List	   *choices;		/* wanted columns that choose what is read, without a value */
+	List	   *marks;			/* what each of them is called in the plan */
 } TablePlan;
 
 /* A column whose values come packed. */
@@ -184,6 +201,7 @@ typedef struct TableScan
 	bool		again;			/* that Multicorn has to be told of */
 	bool		never;			/* a constant operand is NULL: no row, ever */
 	bool		empty;			/* no further row in this (re)scan, as an operand is NULL, say */
+	char	   *untold;			/* column that a condition asks for without telling its values */
 	Reading		reading;
 	List	   *operands;		/* ExprStates */
 	List	   *conversions;	/* of the operands, integers */
@@ -224,6 +242,12 @@ static int	generation = 1;
 
 static FdwRoutine *multicorn = NULL;
 static NameData key_column;		/* named by Python during get_rel_size */
+static struct
+{
+	NameData	column;
+	bool		nullable;
+}			choices[MOST_CHOICES];	/* named by Python during get_rel_size, too */
+static int	nchoices = 0;
 static void (*exit_callback) (void) = NULL;
 static ExecutorRun_hook_type next_run_hook = NULL;
 static bool whole_run = false;	/* the query that runs does so to its end */
@@ -269,6 +293,19 @@ void
 cloudtrail_fdw_key(const char *column)
 {
 	namestrcpy(&key_column, column);
+}
+
+/*
+ * A column that chooses what is read: without a value of it the table gives
+ * some of its rows, or all with NULL in it.  Called in get_rel_size.
+ */
+void
+cloudtrail_fdw_choice(const char *column, bool nullable)
+{
+	if (nchoices == MOST_CHOICES)
+		return;
+	namestrcpy(&choices[nchoices].column, column);
+	choices[nchoices++].nullable = nullable;
 }
 
 /*
@@ -619,6 +656,143 @@ gives_values(Bound *bound)
 		strcmp(get_opname(bound->opno), "=") == 0;
 }
 
+static List *proven_bounds(Expr *clause, Index relid);
+
+/* The values that a bound gives, as expressions; NIL when their number is not known. */
+static List *
+given_values(Bound *bound)
+{
+	List	   *values = NIL;
+	Const	   *array = (Const *) bound->operand;
+	Oid			element = get_element_type(bound->type);
+	int16		length;
+	bool		byval;
+	char		align;
+	Datum	   *datums;
+	bool	   *nulls;
+	int			count;
+
+	if (!bound->is_array)
+		return list_make1(bound->operand);
+	if (IsA(bound->operand, ArrayExpr) && !((ArrayExpr *) bound->operand)->multidims)
+		return list_copy(((ArrayExpr *) bound->operand)->elements);
+	if (!IsA(array, Const) || array->constisnull)
+		return NIL;
+	get_typlenbyvalalign(element, &length, &byval, &align);
+	deconstruct_array(DatumGetArrayTypeP(array->constvalue), element, length, byval, align,
+					  &datums, &nulls, &count);
+	for (int number = 0; number < count; number++)
+		values = lappend(values, makeConst(element, -1, get_typcollation(element), length,
+										   datums[number], nulls[number], byval));
+	return values;
+}
+
+/* The values that an arm of an OR gives of a column, NIL when it gives none. */
+static List *
+arm_values(Expr *arm, Index relid, Bound *like)
+{
+	List	   *conditions = is_andclause(arm) ? ((BoolExpr *) arm)->args : list_make1(arm);
+	ListCell   *cell,
+			   *found;
+
+	foreach(cell, conditions)
+	{
+		foreach(found, proven_bounds(lfirst(cell), relid))
+		{
+			Bound	   *bound = lfirst(found);
+
+			if (bound->column->varattno == like->column->varattno && gives_values(bound) &&
+				bound->opno == like->opno && bound->conversion == AS_IT_IS)
+				return given_values(bound);
+		}
+	}
+	return NIL;
+}
+
+/*
+ * The bounds of an OR: column = ANY (ARRAY[...]) for each column of which every
+ * arm gives values.  Row values in a list come as an OR, too.
+ */
+static List *
+judge_or(BoolExpr *clause, Index relid)
+{
+	Expr	   *first = linitial(clause->args);
+	List	   *conditions = is_andclause(first) ? ((BoolExpr *) first)->args : list_make1(first);
+	List	   *bounds = NIL;
+	ListCell   *cell,
+			   *found,
+			   *arm;
+
+	foreach(cell, conditions)
+	{
+		foreach(found, proven_bounds(lfirst(cell), relid))
+		{
+			Bound	   *bound = lfirst(found);
+			ArrayExpr  *array = makeNode(ArrayExpr);
+
+			if (!gives_values(bound) || bound->conversion != AS_IT_IS)
+				continue;
+			array->element_typeid = bound->is_array ? get_element_type(bound->type) : bound->type;
+			array->array_typeid = get_array_type(array->element_typeid);
+			array->array_collid = get_typcollation(array->element_typeid);
+			array->location = -1;
+			foreach(arm, clause->args)
+			{
+				List	   *values = arm_values(lfirst(arm), relid, bound);
+
+				if (values == NIL)
+					break;
+				array->elements = list_concat(array->elements, values);
+			}
+			if (arm != NULL)
+				continue;
+			bound->clause = (Expr *) clause;
+			bound->is_array = bound->use_or = true;
+			bound->operand = (Expr *) array;
+			bound->type = array->array_typeid;
+			bounds = lappend(bounds, bound);
+		}
+	}
+	return bounds;
+}
+
+/* The bounds that a clause proves: one, one for each column of an OR, or none. */
+static List *
+proven_bounds(Expr *clause, Index relid)
+{
+	Bound	   *bound;
+
+	check_stack_depth();
+	if (is_orclause(clause))
+		return judge_or((BoolExpr *) clause, relid);
+	bound = palloc(sizeof(Bound));
+	return judge(clause, relid, bound) ? list_make1(bound) : NIL;
+}
+
+/* Whether one of these clauses gives the values of a column. */
+static bool
+values_given(List *clauses, Index relid, AttrNumber column)
+{
+	ListCell   *cell,
+			   *found;
+
+	foreach(cell, clauses)
+	{
+		Node	   *clause = lfirst(cell);
+
+		if (IsA(clause, RestrictInfo))
+			clause = (Node *) ((RestrictInfo *) clause)->clause;
+		foreach(found, proven_bounds((Expr *) clause, relid))
+		{
+			Bound	   *bound = lfirst(found);
+
+			if (bound->column->varattno == column && gives_values(bound))
+				return true;
+		}
+	}
+	return false;
+}
+
 
 /* ------------------------------------------------------------------------
  * What Multicorn gets to see of a clause
@@ -788,30 +962,32 @@ static List *
 planning_clauses(PlannerInfo *root, RelOptInfo *rel, Bitmapset **valued, Bitmapset **fixed)
 {
 	List	   *clauses = NIL;
-	ListCell   *cell;
+	ListCell   *cell,
+			   *found;
 
 	foreach(cell, rel->baserestrictinfo)
 	{
-		RestrictInfo *restriction = palloc(sizeof(RestrictInfo));
-		Expr	   *value = NULL;
-		Bound		bound;
-
-		*restriction = *lfirst_node(RestrictInfo, cell);
-		if (!judge(restriction->clause, rel->relid, &bound))
-			continue;
-		if (gives_values(&bound))
-			*valued = bms_add_member(*valued, bound.column->varattno);
-		if (bound.operand)
+		foreach(found, proven_bounds(lfirst_node(RestrictInfo, cell)->clause, rel->relid))
 		{
-			value = (Expr *) estimate_expression_value(root, (Node *) bound.operand);
-			if (!IsA(value, Const) || ((Const *) value)->constisnull)
-				continue;
-			value = constant(&bound, ((Const *) value)->constvalue);
+			RestrictInfo *restriction = palloc(sizeof(RestrictInfo));
+			Bound	   *bound = lfirst(found);
+			Expr	   *value = NULL;
+
+			*restriction = *lfirst_node(RestrictInfo, cell);
+			if (gives_values(bound))
+				*valued = bms_add_member(*valued, bound->column->varattno);
+			if (bound->operand)
+			{
+				value = (Expr *) estimate_expression_value(root, (Node *) bound->operand);
+				if (!IsA(value, Const) || ((Const *) value)->constisnull)
+					continue;
+				value = constant(bound, ((Const *) value)->constvalue);
+			}
+			if (gives_values(bound))
+				*fixed = bms_add_member(*fixed, bound->column->varattno);
+			restriction->clause = multicorn_clause(bound, value);
+			clauses = lappend(clauses, restriction);
 		}
-		if (gives_values(&bound))
-			*fixed = bms_add_member(*fixed, bound.column->varattno);
-		restriction->clause = multicorn_clause(&bound, value);
-		clauses = lappend(clauses, restriction);
 	}
 	return clauses;
 }
@@ -853,6 +1029,24 @@ check_class(Oid table)
 	}
 }
 
+/* Note the wanted columns that choose what is read, of those that no clause gives a value. */
+static void
+note_choices(TablePlan *plan, Oid table, List *wanted, Bitmapset *valued)
+{
+	for (int number = 0; number < nchoices; number++)
+	{
+		char	   *name = NameStr(choices[number].column);
+		AttrNumber	column = get_attnum(table, name);
+
+		if (!list_member_int(wanted, column) || bms_is_member(column, valued))
+			continue;
+		plan->choices = lappend_int(plan->choices, column);
+		plan->marks = lappend(plan->marks,
+							  psprintf("%s%s", choices[number].nullable ? MARK_NULLABLE : MARK_CHOICE,
+									   name));
+	}
+}
+
 /* Ask Python for the size, showing it the proven clauses and all wanted columns. */
 static void
 ctGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid table)
@@ -860,13 +1054,14 @@ ctGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid table)
 	TablePlan  *plan = palloc0(sizeof(TablePlan));
 	List	   *clauses = rel->baserestrictinfo;
 	List	   *exprs = rel->reltarget->exprs;
+	List	   *wanted = wanted_columns(rel, table, clauses);
 	List	   *columns = NIL;
 	Bitmapset  *valued = NULL,
 			   *fixed = NULL;
 	ListCell   *cell;
 
 	check_class(table);
-	foreach(cell, wanted_columns(rel, table, clauses))
+	foreach(cell, wanted)
 	{
 		Oid			type,
 					collation;
@@ -877,6 +1072,7 @@ ctGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid table)
 										   collation, 0));
 	}
 	namestrcpy(&key_column, "");
+	nchoices = 0;
 	rel->baserestrictinfo = planning_clauses(root, rel, &valued, &fixed);
 	rel->reltarget->exprs = columns;
 	CALL_MULTICORN(multicorn->GetForeignRelSize(root, rel, table),
@@ -887,6 +1083,7 @@ ctGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid table)
 	plan->has_key = plan->key > 0 && bms_is_member(plan->key, valued);
 	if (plan->has_key && !bms_is_member(plan->key, fixed))
 		rel->rows = Min(rel->rows, RUNTIME_KEYS);
+	note_choices(plan, table, wanted, valued);
 	rel->fdw_private = plan;
 }
 
@@ -918,7 +1115,10 @@ sort_wanted(PlannerInfo *root, RelOptInfo *rel)
 	return true;
 }
 
-/* Add a path; "disabled" makes it the last resort. */
+/*
+ * Add a path; "disabled" makes it the last resort, even where a setting such
+ * as enable_nestloop disables what its alternatives need.
+ */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, bool disabled, Cost startup,
 			  Cost total, List *pathkeys, Relids outer, List *fdw_private)
@@ -926,30 +1126,19 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, bool disabled, Co
 #if PG_VERSION_NUM < 180000
 	if (disabled)
 	{
-		startup += disable_cost;
-		total += disable_cost;
+		startup += disable_cost * LAST_RESORT;
+		total += disable_cost * LAST_RESORT;
 	}
 #endif
 	add_path(rel, (Path *) create_foreignscan_path(root, rel, NULL, rows,
 #if PG_VERSION_NUM >= 180000
-												   disabled ? 1 : 0,
+												   disabled ? LAST_RESORT : 0,
 #endif
 												   startup, total, pathkeys, outer, NULL,
 #if PG_VERSION_NUM >= 170000
 												   NIL,
 #endif
 												   fdw_private));
-}
-
-/* For generate_implied_equalities_for_column: is this member the key? */
-static bool
-is_key(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, EquivalenceMember *member,
-	   void *key)
-{
-	Oid			type;
-	Var		   *column = plain_column((Node *) member->em_expr, rel->relid, &type);
-
-	return column != NULL && column->varattno == *(AttrNumber *) key;
 }
 
 /* Whether a list of sets has this one; before PostgreSQL 16 no node, for list_member() to compare. */
@@ -966,36 +1155,123 @@ has_relids(List *sets, Relids wanted)
 	return false;
 }
 
-/* Add a path for each set of other tables whose columns give the key its values. */
-static void
-add_keyed_paths(PlannerInfo *root, RelOptInfo *rel, AttrNumber key, Cost startup)
+/* For generate_implied_equalities_for_column: is this member the column? */
+static bool
+is_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, EquivalenceMember *member,
+		  void *wanted)
+{
+	Oid			type;
+	Var		   *column = plain_column((Node *) member->em_expr, rel->relid, &type);
+
+	return column != NULL && column->varattno == *(AttrNumber *) wanted;
+}
+
+/*
+ * Whether an operand is a column of another of our tables that chooses what is
+ * read there, and has no value either: it tells nothing.
+ */
+static bool
+is_undecided(PlannerInfo *root, RelOptInfo *rel, Expr *operand)
+{
+	Var		   *column = (Var *) operand;
+	RelOptInfo *other;
+
+	if (!IsA(column, Var) || column->varlevelsup != 0 || (int) column->varno >= root->simple_rel_array_size)
+		return false;
+	other = root->simple_rel_array[column->varno];
+	return other && other->fdwroutine &&
+		other->fdwroutine->GetForeignRelSize == rel->fdwroutine->GetForeignRelSize &&
+		other->fdw_private &&
+		list_member_int(((TablePlan *) other->fdw_private)->choices, column->varattno);
+}
+
+/*
+ * The sets of other tables whose columns give a column its values, each with
+ * one row's values at a time; *array, whether some give a list of them.
+ */
+static List *
+giving_tables(PlannerInfo *root, RelOptInfo *rel, AttrNumber column, bool *array)
 {
 	List	   *joins = list_copy(rel->joininfo);
 	List	   *outers = NIL;
-	ListCell   *cell;
+	ListCell   *cell,
+			   *found;
 
 	if (rel->has_eclass_joins)
 		joins = list_concat(joins,
-							generate_implied_equalities_for_column(root, rel, is_key, &key,
+							generate_implied_equalities_for_column(root, rel, is_column, &column,
 																   rel->lateral_referencers));
 	foreach(cell, joins)
 	{
 		RestrictInfo *join = lfirst_node(RestrictInfo, cell);
 		Relids		outer;
-		Bound		bound;
-		double		rows;
 
-		if (!join_clause_is_movable_to(join, rel) || !judge(join->clause, rel->relid, &bound) ||
-			bound.column->varattno != key || !gives_values(&bound))
+		if (!join_clause_is_movable_to(join, rel))
 			continue;
 		outer = bms_del_member(bms_union(join->clause_relids, rel->lateral_relids), rel->relid);
-		if (bms_is_empty(outer) || has_relids(outers, outer))
-			continue;
-		outers = lappend(outers, outer);
-		rows = bound.is_array ? RUNTIME_KEYS : 1;
-		add_scan_path(root, rel, rows, false, startup, startup + rows * rel->reltarget->width,
-					  NIL, outer, NIL);
+		foreach(found, proven_bounds(join->clause, rel->relid))
+		{
+			Bound	   *bound = lfirst(found);
+
+			if (bound->column->varattno != column || !gives_values(bound) ||
+				bms_is_empty(outer) || has_relids(outers, outer) ||
+				is_undecided(root, rel, bound->operand))
+				continue;
+			*array |= bound->is_array;
+			outers = lappend(outers, outer);
+		}
 	}
+	return outers;
+}
+
+/* Every union of one set of each list. */
+static List *
+unions(List *sets, List *others)
+{
+	List	   *all = NIL;
+	ListCell   *one,
+			   *other;
+
+	foreach(one, sets)
+	{
+		foreach(other, others)
+		{
+			Relids		both = bms_union(lfirst(one), lfirst(other));
+
+			if (!has_relids(all, both) && list_length(all) < MOST_OUTERS)
+				all = lappend(all, both);
+		}
+	}
+	return all;
+}
+
+/*
+ * The sets of other tables that give values to the key and to all columns that
+ * choose what is read and are joined to others; *joined, whether there is such
+ * a column besides the key; *rows, how many to expect of each.
+ */
+static List *
+outer_sets(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, bool *joined, double *rows)
+{
+	List	   *sets = NIL;
+	ListCell   *cell;
+	bool		array = false;
+
+	if (plan->key > 0)
+	{
+		sets = giving_tables(root, rel, plan->key, &array);
+		*rows = array ? RUNTIME_KEYS : 1;
+	}
+	foreach(cell, plan->choices)
+	{
+		List	   *givers = giving_tables(root, rel, lfirst_int(cell), &array);
+
+		if (givers == NIL)
+			continue;
+		*joined = true;
+		sets = sets ? unions(sets, givers) : givers;
+	}
+	return sets;
 }
 
 /*
@@ -1012,9 +1288,13 @@ ctGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid table)
 	List	   *left_joins = root->left_join_clauses;
 	List	   *right_joins = root->right_join_clauses;
 	Relids		lateral = rel->lateral_relids;
-	List	   *made;
-	ListCell   *cell;
-	bool		disabled = plan->key > 0 && !plan->has_key;
+	List	   *made,
+			   *outers;
+	ListCell   *cell,
+			   *outer;
+	double		rows = rel->rows;
+	bool		joined = false;
+	bool		disabled;
 
 	if (!sort_wanted(root, rel))
 		root->query_pathkeys = NIL;
@@ -1028,6 +1308,8 @@ ctGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid table)
 					rel->lateral_relids = lateral, rel->fdw_private = plan));
 	made = rel->pathlist;
 	rel->pathlist = NIL;
+	outers = outer_sets(root, rel, plan, &joined, &rows);
+	disabled = joined || (plan->key > 0 && !plan->has_key);
 	foreach(cell, made)
 	{
 		ForeignPath *path = lfirst_node(ForeignPath, cell);
@@ -1037,8 +1319,12 @@ ctGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid table)
 		add_scan_path(root, rel, rel->rows, disabled, path->path.startup_cost,
 					  Max(path->path.total_cost, path->path.startup_cost), path->path.pathkeys,
 					  rel->lateral_relids, path->fdw_private);
-		if (plan->key > 0 && path->path.pathkeys == NIL)
-			add_keyed_paths(root, rel, plan->key, path->path.startup_cost);
+		if (path->path.pathkeys != NIL)
+			continue;
+		foreach(outer, outers)
+			add_scan_path(root, rel, rows, false, path->path.startup_cost,
+						  path->path.startup_cost + rows * rel->reltarget->width, NIL,
+						  lfirst(outer), NIL);
 	}
 }
 
@@ -1053,13 +1339,19 @@ ctGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid table, ForeignPath *pat
 	TablePlan  *plan = rel->fdw_private;
 	ForeignScan *volatile scan = NULL;
 	List	   *names = NIL;
-	ListCell   *cell;
+	ListCell   *cell,
+			   *mark;
 
 	rel->fdw_private = plan->multicorn;
 	CALL_MULTICORN(scan = multicorn->GetForeignPlan(root, rel, table, path, tlist, NIL, outer_plan),
 				   rel->fdw_private = plan);
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
 	scan->fdw_exprs = NIL;
+	forboth(cell, plan->choices, mark, plan->marks)
+	{
+		if (!values_given(clauses, rel->relid, lfirst_int(cell)))
+			names = lappend(names, makeString(lfirst(mark)));
+	}
 
 	foreach(cell, wanted_columns(rel, table, clauses))
 		names = lappend(names, makeString(get_attname(table, lfirst_int(cell), false)));
@@ -1490,6 +1782,644 @@ note_run(QueryDesc *query, ScanDirection direction, uint64 count, bool once)
 
 
 /* ------------------------------------------------------------------------
+ * Conditions on columns that choose what is read
+ *
+ * Some columns choose what is read: a log group, a filter pattern.  Without a
+ * value the table gives what it gives by default.  A condition on such a
+ * column that does not tell its values when the scan starts (OR with other
+ * columns, a function of it, LIKE, a hash join, a filter above a CTE) would
+ * be checked by PostgreSQL on rows of the default alone.  So the finished
+ * plan is searched for what the column's values lead to.  What only shows
+ * them, or something about them, is no condition: a select list, the rows
+ * that an outer join adds.
+ * ------------------------------------------------------------------------
+ */
+
+/* Columns of a row, by number. */
+typedef struct Carried
+{
+	Bitmapset  *own;			/* depend on the column */
+	Bitmapset  *row;			/* have the scan's whole row in them */
+	Bitmapset  *tests;			/* are made by a test of it */
+	Bitmapset  *kin;			/* are values of the column, of this or another such scan */
+} Carried;
+
+/* The search for one column of one scan. */
+typedef struct Search
+{
+	PlannedStmt *query;
+	ForeignScan *scan;
+	Oid			wrapper;		/* the scan's foreign-data wrapper */
+	AttrNumber	column;
+	char	   *name;			/* of the column */
+	bool		nullable;
+	Carried	   *results;		/* of each subplan */
+	Carried		worktable;		/* of a recursive query */
+	Carried		row_params;		/* parameters with values of an outer row */
+	Carried		result_params;	/* parameters with results of subplans */
+	bool		grown;			/* since the last look at the whole plan */
+	bool		found;			/* a condition */
+	/* Where columns of expressions come from; of a scan, its rows. */
+	Carried		outer;
+	Carried		inner;
+	Carried		rows;
+	Index		relid;			/* whose rows these are */
+	bool		whole_row;		/* an expression has the whole row of the scan */
+	bool		params_too;		/* values of outer rows count, too */
+} Search;
+
+static Carried search_plan(Search *search, Plan *plan);
+static bool carries(Node *node, Search *search);
+
+static void
+add_carried(Carried *all, Carried more)
+{
+	all->own = bms_union(all->own, more.own);
+	all->row = bms_union(all->row, more.row);
+	all->tests = bms_union(all->tests, more.tests);
+	all->kin = bms_union(all->kin, more.kin);
+}
+
+/* Note the value of a parameter. */
+static void
+set_param(Search *search, Carried *params, int param, bool own, bool kin)
+{
+	search->grown |= (own && !bms_is_member(param, params->own)) ||
+		(kin && !bms_is_member(param, params->kin));
+	if (own)
+		params->own = bms_add_member(params->own, param);
+	if (kin)
+		params->kin = bms_add_member(params->kin, param);
+}
+
+/* What a column reference of an expression refers to. */
+static Carried *
+source_of(Search *search, Var *var)
+{
+	if (var->varno == OUTER_VAR)
+		return &search->outer;
+	if (var->varno == INNER_VAR)
+		return &search->inner;
+	return var->varno == search->relid ? &search->rows : NULL;
+}
+
+/* Whether an expression is just a value of the column, of any such scan. */
+static bool
+is_kin(Node *node, Search *search)
+{
+	Carried    *source;
+
+	if (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		return bms_is_member(((Param *) node)->paramid, search->row_params.kin) ||
+			bms_is_member(((Param *) node)->paramid, search->result_params.kin);
+	source = IsA(node, Var) ? source_of(search, (Var *) node) : NULL;
+	return source && ((Var *) node)->varattno > 0 &&
+		bms_is_member(((Var *) node)->varattno, source->kin);
+}
+
+/* Whether an expression is a column that has the scan's whole row in it, or that row itself. */
+static bool
+is_row(Node *node, Search *search)
+{
+	Var		   *var = (Var *) node;
+	Carried    *source = IsA(node, Var) ? source_of(search, var) : NULL;
+
+	if (source == NULL)
+		return false;
+	return var->varattno == 0 ? !bms_is_empty(source->own) || !bms_is_empty(source->row) :
+		var->varattno > 0 && bms_is_member(var->varattno, source->row);
+}
+
+/* Whether a condition says that two values of the column are equal: it tells none of them. */
+static bool
+is_of_kin(Node *node, Search *search)
+{
+	OpExpr	   *condition = (OpExpr *) node;
+
+	return IsA(node, OpExpr) && list_length(condition->args) == 2 &&
+		strcmp(get_opname(condition->opno), "=") == 0 &&
+		is_kin(linitial(condition->args), search) && is_kin(lsecond(condition->args), search);
+}
+
+/* Note what a subplan gets of the row; whether its result depends on the column. */
+static bool
+subplan_carries(SubPlan *subplan, Search *search)
+{
+	bool		carried = !bms_is_empty(search->results[subplan->plan_id - 1].own) &&
+		subplan->subLinkType != EXISTS_SUBLINK;
+	ListCell   *param,
+			   *arg;
+
+	forboth(param, subplan->parParam, arg, subplan->args)
+	{
+		bool		own = carries(lfirst(arg), search);
+
+		set_param(search, &search->row_params, lfirst_int(param), own, is_kin(lfirst(arg), search));
+		carried |= own;
+	}
+	return carried || carries(subplan->testexpr, search);
+}
+
+/* Whether the value of an expression depends on the column. */
+static bool
+carries(Node *node, Search *search)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	search->whole_row |= is_row(node, search);
+	if (IsA(node, Var))
+	{
+		Carried    *source = source_of(search, (Var *) node);
+
+		return source && ((Var *) node)->varattno > 0 &&
+			bms_is_member(((Var *) node)->varattno, source->own);
+	}
+	if (IsA(node, FieldSelect) && is_row((Node *) ((FieldSelect *) node)->arg, search))
+		return ((FieldSelect *) node)->fieldnum == search->column;
+	if (IsA(node, Param))
+	{
+		Param	   *param = (Param *) node;
+
+		return param->paramkind == PARAM_EXEC &&
+			(bms_is_member(param->paramid, search->result_params.own) ||
+			 (search->params_too && bms_is_member(param->paramid, search->row_params.own)));
+	}
+	if (IsA(node, SubPlan))
+		return subplan_carries((SubPlan *) node, search);
+	if (IsA(node, NullTest) && (((NullTest *) node)->nulltesttype == IS_NULL || !search->nullable))
+		return false;
+	if (is_of_kin(node, search))
+		return false;
+	return expression_tree_walker(node, carries, search);
+}
+
+/* Whether an expression has a constant in whose text the column's name stands. */
+static bool
+names_column(Node *node, Search *search)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Const) && !((Const *) node)->constisnull)
+	{
+		Oid			output;
+		bool		varlena;
+
+		getTypeOutputInfo(((Const *) node)->consttype, &output, &varlena);
+		return strstr(OidOutputFunctionCall(output, ((Const *) node)->constvalue),
+					  search->name) != NULL;
+	}
+	return expression_tree_walker(node, names_column, search);
+}
+
+/* Whether a condition asks for values of the column, or for a member of the whole row by its name. */
+static bool
+is_condition(Node *node, Search *search)
+{
+	search->whole_row = false;
+	return carries(node, search) || (search->whole_row && names_column(node, search));
+}
+
+/* Look at conditions of a plan node: a list of them, or one. */
+static void
+search_conditions(Search *search, Node *conditions)
+{
+	ListCell   *cell;
+
+	if (conditions && IsA(conditions, List))
+	{
+		foreach(cell, (List *) conditions)
+			search_conditions(search, lfirst(cell));
+		return;
+	}
+	search->found |= is_condition(conditions, search);
+}
+
+/* Whether an expression is a test of something. */
+static bool
+is_test(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_CaseExpr:
+		case T_NullIfExpr:
+			return true;
+		case T_OpExpr:
+		case T_FuncExpr:
+		case T_SubPlan:
+		case T_CoerceViaIO:
+			return exprType(node) == BOOLOID;
+		case T_ScalarArrayOpExpr:
+		case T_DistinctExpr:
+		case T_RowCompareExpr:
+		case T_NullTest:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Whether an expression tests the column, or has the result of a test: what fails it is lost. */
+static bool
+has_test(Node *node, Search *search)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Carried    *source = source_of(search, (Var *) node);
+
+		return source && ((Var *) node)->varattno > 0 &&
+			bms_is_member(((Var *) node)->varattno, source->tests);
+	}
+	return (is_test(node) && is_condition(node, search)) ||
+		expression_tree_walker(node, has_test, search);
+}
+
+/*
+ * Look at what a plan node computes: an aggregate of only some rows, or a
+ * function that gives as many rows as it likes, is as good as a condition.
+ */
+static bool
+search_output(Node *node, Search *search)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Aggref) || IsA(node, WindowFunc))
+	{
+		search_conditions(search, (Node *) (IsA(node, Aggref) ? ((Aggref *) node)->aggfilter :
+											((WindowFunc *) node)->aggfilter));
+		search->found |= has_test((Node *) (IsA(node, Aggref) ? ((Aggref *) node)->args :
+											((WindowFunc *) node)->args), search);
+	}
+	if ((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcretset) ||
+		(IsA(node, OpExpr) && ((OpExpr *) node)->opretset))
+		search_conditions(search, node);
+	return expression_tree_walker(node, search_output, search);
+}
+
+/* The rows of one of our own scans. */
+static Carried
+search_scan(Search *search, ForeignScan *scan)
+{
+	Carried		rows = {0};
+	ListCell   *cell;
+
+	if (scan == search->scan)
+	{
+		rows.own = bms_make_singleton(search->column);
+		rows.kin = bms_make_singleton(search->column);
+	}
+	else if (OidIsValid(scan->fs_server) &&
+			 GetForeignServer(scan->fs_server)->fdwid == search->wrapper)
+	{
+		Oid			table = rt_fetch(scan->scan.scanrelid, search->query->rtable)->relid;
+
+		foreach(cell, (List *) list_nth(scan->fdw_private, PRIVATE_COLUMNS))
+		{
+			char	   *mark = strVal(lfirst(cell));
+
+			if (strncmp(mark, MARK_CHOICE, strlen(MARK_CHOICE)) == 0 &&
+				strcmp(mark + strlen(MARK_CHOICE), search->name) == 0)
+				rows.kin = bms_make_singleton(get_attnum(table, search->name));
+		}
+	}
+	return rows;
+}
+
+/* The rows that a scan node reads, and the conditions that only its kind has. */
+static Carried
+search_rows(Search *search, Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_ForeignScan:
+			return search_scan(search, (ForeignScan *) plan);
+		case T_SubqueryScan:
+			return search_plan(search, ((SubqueryScan *) plan)->subplan);
+		case T_CteScan:
+			return search->results[((CteScan *) plan)->ctePlanId - 1];
+		case T_WorkTableScan:
+			return search->worktable;
+		default:
+			return (Carried) {0};
+	}
+}
+
+/* The relation that a plan node scans, 0 for none. */
+static Index
+scanned(Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_ForeignScan:
+		case T_SubqueryScan:
+		case T_CteScan:
+		case T_WorkTableScan:
+			return ((Scan *) plan)->scanrelid;
+		default:
+			return 0;
+	}
+}
+
+/* Every column of a plan's rows. */
+static Carried
+all_columns(Plan *plan, Carried like)
+{
+	Carried		all = {0};
+
+	if (!bms_is_empty(like.own))
+		all.own = bms_add_range(NULL, 1, Max(list_length(plan->targetlist), 1));
+	return all;
+}
+
+/*
+ * The conditions of a join.  Those of an outer join take nothing from the side
+ * that it keeps whole; what it adds to these rows then depends on the column.
+ */
+static void
+search_join(Search *search, Plan *plan, List *conditions)
+{
+	JoinType	type = ((Join *) plan)->jointype;
+	Carried		outer = search->outer,
+				inner = search->inner,
+				none = {0};
+	bool		before = search->found;
+
+	search->found = false;
+	search_conditions(search, (Node *) conditions);
+	if (search->found && type == JOIN_LEFT)
+	{
+		search->found = false;
+		search->outer.own = none.own;
+		search_conditions(search, (Node *) conditions);
+		search->outer = outer;
+		add_carried(&search->inner, all_columns(plan->righttree, outer));
+	}
+	else if (search->found && type == JOIN_RIGHT)
+	{
+		search->found = false;
+		search->inner.own = none.own;
+		search_conditions(search, (Node *) conditions);
+		search->inner = inner;
+		add_carried(&search->outer, all_columns(plan->lefttree, inner));
+	}
+	else if (search->found && type == JOIN_FULL)
+	{
+		search->found = false;
+		add_carried(&search->outer, all_columns(plan->lefttree, inner));
+		add_carried(&search->inner, all_columns(plan->righttree, outer));
+	}
+	search->found |= before;
+}
+
+/* A nested loop's parameters: values of the outer row that the inner side may ask for. */
+static void
+search_nestloop(Search *search, NestLoop *loop, Carried outer)
+{
+	bool		lent = false;
+	ListCell   *cell;
+
+	search->outer = outer;
+	search->inner = (Carried) {0};
+	foreach(cell, loop->nestParams)
+	{
+		NestLoopParam *param = lfirst(cell);
+		bool		own = carries((Node *) param->paramval, search);
+
+		set_param(search, &search->row_params, param->paramno, own,
+				  is_kin((Node *) param->paramval, search));
+		lent |= own;
+	}
+	search->inner = search_plan(search, loop->join.plan.righttree);
+	search->outer = outer;
+	if (lent && loop->join.jointype == JOIN_LEFT)
+		add_carried(&search->inner, all_columns(loop->join.plan.righttree, outer));
+	else if (lent)
+		search->found = true;
+	search_join(search, (Plan *) loop, loop->join.joinqual);
+}
+
+/* All conditions and computations of one plan node, besides those of a join. */
+static void
+search_node(Search *search, Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_Result:
+			search_conditions(search, ((Result *) plan)->resconstantqual);
+			break;
+#if PG_VERSION_NUM >= 150000
+		case T_WindowAgg:
+			search_conditions(search, (Node *) ((WindowAgg *) plan)->runCondition);
+			break;
+#endif
+		case T_IndexScan:
+			search_conditions(search, (Node *) ((IndexScan *) plan)->indexqualorig);
+			break;
+		case T_IndexOnlyScan:
+			search_conditions(search, (Node *) ((IndexOnlyScan *) plan)->indexqual);
+			break;
+		case T_BitmapIndexScan:
+			search_conditions(search, (Node *) ((BitmapIndexScan *) plan)->indexqualorig);
+			break;
+		case T_BitmapHeapScan:
+			search_conditions(search, (Node *) ((BitmapHeapScan *) plan)->bitmapqualorig);
+			break;
+		case T_ForeignScan:
+			if (plan != (Plan *) search->scan)
+				search_conditions(search, (Node *) ((ForeignScan *) plan)->fdw_exprs);
+			break;
+		case T_SetOp:
+			/* INTERSECT or EXCEPT of names alone, not of whole rows */
+			if (bms_num_members(search->outer.own) >= ((SetOp *) plan)->numCols ||
+				bms_num_members(search->inner.own) >= ((SetOp *) plan)->numCols)
+				search->found = true;
+			break;
+		default:
+			break;
+	}
+	search_conditions(search, (Node *) plan->qual);
+	search_output((Node *) plan->targetlist, search);
+}
+
+/* What a plan node gives to the one above: which columns of its rows depend on the column. */
+static Carried
+output_of(Search *search, Plan *plan)
+{
+	Carried		output = {0};
+	ListCell   *cell;
+
+	search->params_too = true;
+	foreach(cell, plan->targetlist)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, cell);
+
+		if (has_test((Node *) entry->expr, search))
+			output.tests = bms_add_member(output.tests, entry->resno);
+		search->whole_row = false;
+		if (carries((Node *) entry->expr, search))
+			output.own = bms_add_member(output.own, entry->resno);
+		if (search->whole_row)
+			output.row = bms_add_member(output.row, entry->resno);
+		if (is_kin((Node *) entry->expr, search))
+			output.kin = bms_add_member(output.kin, entry->resno);
+	}
+	search->params_too = false;
+	return output;
+}
+
+/* The rows of several plans under one node. */
+static Carried
+search_plans(Search *search, List *plans)
+{
+	Carried		rows = {0};
+	ListCell   *cell;
+
+	foreach(cell, plans)
+		add_carried(&rows, search_plan(search, lfirst(cell)));
+	return rows;
+}
+
+/* Note what a plan's initial subplans leave in parameters. */
+static void
+search_initplans(Search *search, Plan *plan)
+{
+	ListCell   *cell,
+			   *param;
+
+	foreach(cell, plan->initPlan)
+	{
+		SubPlan    *subplan = lfirst_node(SubPlan, cell);
+		Carried		result = search->results[subplan->plan_id - 1];
+		int			column = 1;
+
+		if (subplan->subLinkType == CTE_SUBLINK || subplan->subLinkType == EXISTS_SUBLINK)
+			continue;
+		foreach(param, subplan->setParam)
+		{
+			set_param(search, &search->result_params, lfirst_int(param),
+					  bms_is_member(column, result.own), bms_is_member(column, result.kin));
+			column++;
+		}
+	}
+}
+
+/* Search a plan node and all below it; what it gives to the one above. */
+static Carried
+search_plan(Search *search, Plan *plan)
+{
+	Carried		outer,
+				inner = {0},
+				rows;
+
+	if (plan == NULL)
+		return inner;
+	check_stack_depth();
+	search_initplans(search, plan);
+	if (IsA(plan, Append))
+		outer = search_plans(search, ((Append *) plan)->appendplans);
+	else if (IsA(plan, MergeAppend))
+		outer = search_plans(search, ((MergeAppend *) plan)->mergeplans);
+#if PG_VERSION_NUM < 140000
+	else if (IsA(plan, ModifyTable))
+		outer = search_plans(search, ((ModifyTable *) plan)->plans);
+#endif
+	else
+		outer = search_plan(search, plan->lefttree);
+	if (IsA(plan, RecursiveUnion))
+		add_carried(&search->worktable, outer);
+	if (!IsA(plan, NestLoop))
+		inner = search_plan(search, plan->righttree);
+	if (IsA(plan, RecursiveUnion))
+		add_carried(&search->worktable, inner);
+	rows = search_rows(search, plan);
+
+	search->outer = outer;
+	search->inner = inner;
+	search->rows = rows;
+	search->relid = scanned(plan);
+	if (IsA(plan, NestLoop))
+		search_nestloop(search, (NestLoop *) plan, outer);
+	else if (IsA(plan, HashJoin))
+		search_join(search, plan, list_concat_copy(((HashJoin *) plan)->hashclauses,
+												   ((Join *) plan)->joinqual));
+	else if (IsA(plan, MergeJoin))
+		search_join(search, plan, list_concat_copy(((MergeJoin *) plan)->mergeclauses,
+												   ((Join *) plan)->joinqual));
+	search->rows = rows;
+	search->relid = scanned(plan);
+	search_node(search, plan);
+	return output_of(search, plan);
+}
+
+/*
+ * Whether a plan has a condition on a column of a scan.  What it leads to is
+ * followed until no subplan or parameter is new.
+ */
+static bool
+has_condition(PlannedStmt *query, ForeignScan *scan, AttrNumber column, char *name, bool nullable)
+{
+	Search		search = {0};
+	int			nsubplans = list_length(query->subplans);
+
+	search.query = query;
+	search.scan = scan;
+	search.wrapper = GetForeignServer(scan->fs_server)->fdwid;
+	search.column = column;
+	search.name = name;
+	search.nullable = nullable;
+	search.results = palloc0((nsubplans + 1) * sizeof(Carried));
+	do
+	{
+		search.grown = false;
+		for (int number = 0; number < nsubplans; number++)
+		{
+			Carried		result = search_plan(&search, list_nth(query->subplans, number));
+
+			search.grown |= !bms_equal(result.own, search.results[number].own) ||
+				!bms_equal(result.kin, search.results[number].kin);
+			search.results[number] = result;
+		}
+		search_plan(&search, query->planTree);
+	} while (search.grown && !search.found);
+	return search.found;
+}
+
+/* The column of a scan that chooses what is read and has a condition that does not tell how. */
+static char *
+find_untold(PlannedStmt *query, ForeignScan *scan, Oid table)
+{
+	ListCell   *cell;
+
+	foreach(cell, (List *) list_nth(scan->fdw_private, PRIVATE_COLUMNS))
+	{
+		char	   *mark = strVal(lfirst(cell));
+		bool		nullable = strncmp(mark, MARK_NULLABLE, strlen(MARK_NULLABLE)) == 0;
+		char	   *name = mark + strlen(nullable ? MARK_NULLABLE : MARK_CHOICE);
+
+		if ((nullable || strncmp(mark, MARK_CHOICE, strlen(MARK_CHOICE)) == 0) &&
+			has_condition(query, scan, get_attnum(table, name), name, nullable))
+			return name;
+	}
+	return NULL;
+}
+
+static void
+refuse_untold(ForeignScanState *node, char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("%s chooses by %s what it reads, and cannot tell it from a condition of this query",
+					RelationGetRelationName(node->ss.ss_currentRelation), column),
+			 errhint("Give the values in the WHERE that belongs to the table: %s = '...' or %s IN ('...', '...'); "
+					 "other conditions may stand beside it.", column, column)));
+}
+
+
+/* ------------------------------------------------------------------------
  * Scanning
  * ------------------------------------------------------------------------
  */
@@ -1553,6 +2483,18 @@ add_operand(TableScan *scan, Bound *bound)
 	return (Expr *) param;
 }
 
+/* What the clauses of a finished plan prove. */
+static List *
+all_bounds(ForeignScan *plan)
+{
+	List	   *bounds = NIL;
+	ListCell   *cell;
+
+	foreach(cell, plan->scan.plan.qual)
+		bounds = list_concat(bounds, proven_bounds(lfirst(cell), plan->scan.scanrelid));
+	return bounds;
+}
+
 /* The clauses for Multicorn to scan with. */
 static List *
 scan_clauses(TableScan *scan)
@@ -1563,28 +2505,26 @@ scan_clauses(TableScan *scan)
 	ListCell   *cell;
 	int			number = 0;
 
-	foreach(cell, plan->scan.plan.qual)
+	foreach(cell, all_bounds(plan))
 	{
+		Bound	   *bound = lfirst(cell);
 		Expr	   *value = NULL;
-		Bound		bound;
 
-		if (!judge(lfirst(cell), plan->scan.scanrelid, &bound))
-			continue;
-		if (bound.operand && IsA(bound.operand, Const))
+		if (bound->operand && IsA(bound->operand, Const))
 		{
-			Const	   *known = (Const *) bound.operand;
+			Const	   *known = (Const *) bound->operand;
 
 			scan->never |= known->constisnull;
 			if (known->constisnull)
 				continue;
-			value = constant(&bound, known->constvalue);
+			value = constant(bound, known->constvalue);
 		}
-		else if (bound.operand)
+		else if (bound->operand)
 		{
-			value = add_operand(scan, &bound);
-			types = lappend_oid(types, bound.type);
+			value = add_operand(scan, bound);
+			types = lappend_oid(types, bound->type);
 		}
-		clauses = lappend(clauses, multicorn_clause(&bound, value));
+		clauses = lappend(clauses, multicorn_clause(bound, value));
 	}
 	scan->params = makeParamList(list_length(types));
 	foreach(cell, types)
@@ -1607,6 +2547,8 @@ ctBeginForeignScan(ForeignScanState *node, int eflags)
 	scan->node = node;
 	node->fdw_state = scan;
 	generation = generation == PG_INT32_MAX ? 1 : generation + 1;
+	scan->untold = find_untold(node->ss.ps.state->es_plannedstmt, (ForeignScan *) node->ss.ps.plan,
+							   RelationGetRelid(node->ss.ss_currentRelation));
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	clauses = scan_clauses(scan);
@@ -1657,6 +2599,8 @@ start_scan(TableScan *scan)
 	HeapTuple	row;
 
 	scan->fresh = false;
+	if (scan->untold)
+		refuse_untold(scan->node, scan->untold);
 	evaluate_operands(scan);
 	row = scan->empty ? NULL : known_row(scan);
 	if (row == NULL)
@@ -1754,32 +2698,30 @@ explain_clauses(ForeignScanState *node, List **runtime, List **names)
 	List	   *clauses = NIL;
 	ListCell   *cell;
 
-	foreach(cell, plan->scan.plan.qual)
+	foreach(cell, all_bounds(plan))
 	{
+		Bound	   *bound = lfirst(cell);
 		Expr	   *value = NULL;
-		Bound		bound;
 
-		if (!judge(lfirst(cell), plan->scan.scanrelid, &bound))
-			continue;
-		if (bound.operand && has_param((Node *) bound.operand, NULL))
+		if (bound->operand && has_param((Node *) bound->operand, NULL))
 		{
-			char	   *column = get_attname(table, bound.column->varattno, false);
+			char	   *column = get_attname(table, bound->column->varattno, false);
 
-			*runtime = lappend(*runtime, bound.clause);
+			*runtime = list_append_unique_ptr(*runtime, bound->clause);
 			*names = lappend(*names, makeString(psprintf(MARK_RUNTIME "%s", column)));
 			continue;
 		}
-		if (bound.operand)
+		if (bound->operand)
 		{
-			ExprState  *state = ExecInitExpr(bound.operand, (PlanState *) node);
+			ExprState  *state = ExecInitExpr(bound->operand, (PlanState *) node);
 			bool		isnull;
 			Datum		datum = ExecEvalExpr(state, node->ss.ps.ps_ExprContext, &isnull);
 
 			if (isnull)
 				continue;
-			value = constant(&bound, datum);
+			value = constant(bound, datum);
 		}
-		clauses = lappend(clauses, multicorn_clause(&bound, value));
+		clauses = lappend(clauses, multicorn_clause(bound, value));
 	}
 	return clauses;
 }
@@ -1824,8 +2766,12 @@ ctExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	List	   *runtime = NIL,
 			   *names = NIL,
 			   *clauses = explain_clauses(node, &runtime, &names);
-	char	   *line = explain_text(node, es->verbose, clauses, names);
+	char	   *untold = ((TableScan *) node->fdw_state)->untold;
+	char	   *line;
 
+	if (untold)
+		refuse_untold(node, untold);
+	line = explain_text(node, es->verbose, clauses, names);
 	while (line && *line)
 	{
 		char	   *end = strchr(line, '\n'),

@@ -65,7 +65,6 @@ def test_no_statement_crashes_or_lies(probed: Probe, statement: Statement) -> No
         ("t NOT IN ('alpha', 'beta')", "t ('<>', False) ['alpha', 'beta']"),
         ("t <> ANY (ARRAY['alpha', 'beta'])", ""),
         ("ci = 'ALPHA'", ""),
-        ("nd = 'ALPHA'", ""),
         ("bp = 'ab'", ""),
         ("n = 1.1", ""),
         ("id = 7::bigint", ""),
@@ -85,6 +84,12 @@ def test_what_python_gets_is_proven(session: Session, condition: str, expected: 
     session.execute("SET TimeZone = 'America/New_York'")
     session.execute("SET DateStyle = 'German'")
     assert seen(session, condition) == expected
+
+
+def test_a_collation_in_which_other_texts_are_equal_is_left_to_postgresql(session: Session) -> None:
+    """Where PostgreSQL was built without ICU no collation is such a one."""
+    bare = one(session, "SELECT count(*) FROM pg_collation WHERE NOT collisdeterministic") == 0
+    assert seen(session, "nd = 'ALPHA'") == ("nd = 'ALPHA'" if bare else "")
 
 
 def test_null_operand_asks_nothing(session: Session) -> None:
@@ -126,14 +131,17 @@ def test_labels_have_one_value_each(session: Session) -> None:
     sql = "SELECT c.id FROM cases c JOIN keyed_inet k ON k.k = c.addr"
     text = explain(session, sql)
     assert labels(text, "Waits For") == ["k"]
-    assert labels(text, "Runtime Bounds") == labels(text, "Filter") == ["(c.addr = k)"]
+    # from PostgreSQL 18 on a join's condition has the inner side first
+    (shown,) = labels(text, "Runtime Bounds")
+    assert [shown] == labels(text, "Filter")
+    assert shown in ("(c.addr = k)", "(k = c.addr)")
     plan = one(session, f"EXPLAIN (FORMAT JSON, ANALYZE, VERBOSE) {sql}")[0]["Plan"]
     while "Plans" in plan:
         plan = plan["Plans"][-1]
     assert plan["Waits For"] == "k"
-    assert plan["Runtime Bounds"] == "(c.addr = k.k)"
+    assert plan["Runtime Bounds"] in ("(c.addr = k.k)", "(k.k = c.addr)")
     xml = one(session, f"EXPLAIN (FORMAT XML) {sql}")
-    assert xml.count("<Runtime-Bounds>(c.addr = k)</Runtime-Bounds>") == 1
+    assert xml.count(f"<Runtime-Bounds>{shown}</Runtime-Bounds>") == 1
 
 
 def test_explain_evaluates_stable_operands(session: Session) -> None:

@@ -185,12 +185,15 @@ def test_joins(told: Session, method: str, inner: set[bool]) -> None:
         assert sorted(both.values(), key=sum) == [outer, ALL]
         for word, left in (("EXISTS", outer), ("NOT EXISTS", ALL)):
             sql = f"SELECT id FROM one WHERE {word} (SELECT FROM two WHERE two.id = one.id)"
-            assert run(told, sql) == {"one": left, "two": inner}, word
+            found = run(told, sql)
+            # from PostgreSQL 18 on the rows that are looked for may be those that are hashed
+            turned = method == "hashjoin" and word == "EXISTS" and found["one"] == inner
+            assert found == ({"one": inner, "two": left} if turned else {"one": left, "two": inner})
         sql = "SELECT * FROM one LEFT JOIN two USING (id)"
         assert run(told, sql)["one"] == ALL
         deep = ("SELECT id FROM (SELECT id FROM one OFFSET 1) AS s "
                 "WHERE EXISTS (SELECT FROM two WHERE two.id = s.id)")  # fmt: skip
-        assert run(told, deep) == {"one": outer, "two": inner}
+        assert sorted(run(told, deep).values(), key=sum) == sorted([outer, inner], key=sum)
         first = run(told, "SELECT one.id FROM one JOIN two USING (id) LIMIT 1")
         first_is_told = {"hashjoin": [SOME, ALL], "nestloop": [SOME, SOME], "mergejoin": [ALL, ALL]}
         assert sorted(first.values(), key=sum) == first_is_told[method]

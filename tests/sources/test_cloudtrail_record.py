@@ -30,16 +30,16 @@ def test_members_are_found_along_their_paths() -> None:
 
 
 def test_empty_text_stays_and_null_is_absent() -> None:
-    values = read('{"errorCode":null,"errorMessage":""}')
+    values = read('{"eventID":"1","errorCode":null,"errorMessage":""}')
     assert "error_code" not in values
     assert values["error_message"] == ""
 
 
 def test_documents_stay_as_they_were_written() -> None:
     raw = '{"a": 243.0, "b":1.68E9,  "c":[1 ,2], "d":"\\u00e9"}'
-    assert read('{"requestParameters":' + raw + "}")["request_parameters"] == raw
-    assert read('{"userAgent":["x", 1]}')["user_agent"] == '["x", 1]'
-    assert read('{"requestParameters":"text"}')["request_parameters"] == '"text"'
+    assert read('{"eventID":"1","requestParameters":' + raw + "}")["request_parameters"] == raw
+    assert read('{"eventID":"1","userAgent":["x", 1]}')["user_agent"] == '["x", 1]'
+    assert read('{"eventID":"","requestParameters":"text"}')["request_parameters"] == '"text"'
 
 
 def test_the_last_of_equal_keys_counts_as_in_jsonb() -> None:
@@ -70,9 +70,28 @@ def test_unstorable_characters_of_the_text_itself_are_replaced() -> None:
     assert storable("a\0b\ud800c\U0001f600") == "a\ufffdb\ufffdc\U0001f600"
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ('{"Records":[{"eventName":"A"}]}', '"Records" is not read'),
+        ('{"version":"0","detail-type":"AWS API Call via CloudTrail","resources":[],'
+         '"detail":{"eventName":"A"}}', '"detail" is not read'),
+        ('{"Events":[{"CloudTrailEvent":"{}"}]}', '"Events" is not read'),
+        ('{"eventName":null,"requestParameters":{}}', "it has no member of one"),
+        ("{}", "it has no member of one"),
+    ],
+)  # fmt: skip
+def test_an_object_that_is_no_record_says_so_and_is_kept(message: str, said: str) -> None:
+    values, fault = read_record(message, RECORD)
+    assert fault is not None
+    assert fault.startswith("no CloudTrail record: ")
+    assert said in fault
+    assert values["cloudtrail_event"] == message
+
+
 @pytest.mark.parametrize("number", ["1e999999", "-1E-99999", "1e00000999999", "9" * 10_001])
 def test_numbers_beyond_numeric_become_strings(number: str) -> None:
-    values = read(f'{{"requestParameters":{{"n":{number},"m":1e5,"s":"1e999999"}}}}')
+    values = read(f'{{"eventID":"1","requestParameters":{{"n":{number},"m":1e5,"s":"1e999999"}}}}')
     found = json.loads(str(values["request_parameters"]), parse_float=str)
     assert found == {"n": number, "m": "1e5", "s": "1e999999"}
 

@@ -40,12 +40,24 @@ def within(beginning: str) -> str:
         ({"event_name": In(("A", "B"))}, '{ ($.eventName = "A" || $.eventName = "B") }'),
         ({"event_name": In(('a"b\\c%d*é',))}, '{ $.eventName = "a*b*c*d*" }'),
         ({"event_name": In(("",))}, ""),
-        ({"event_name": NotIn(("A", "B"))}, '{ ($.eventName != "A" && $.eventName != "B") }'),
-        ({"event_name": NotIn(("a*b",))}, '{ $.eventName = "*" }'),
-        ({"event_name": NotIn(("a*b", "C"))}, '{ $.eventName != "C" }'),
+        # a member that is an array, an object, a number or a boolean differs, too, and is not NULL
+        ({"event_name": NotIn(("A", "B"))}, ""),
+        ({"error_code": NotNull()}, ""),
         ({"event_name": Prefix("Desc")}, '{ $.eventName = "Desc*" }'),
         ({"event_name": Prefix("é")}, '{ $.eventName = "*" }'),
-        ({"error_code": NotNull()}, '{ $.errorCode = "*" }'),
+        ({"event_name": Prefix("[")}, ""),
+        ({"event_name": Prefix("tr")}, ""),
+        ({"event_name": Prefix("-1.5e")}, ""),
+        ({"event_name": Prefix("1.5.")}, '{ $.eventName = "1.5.*" }'),
+        ({"event_name": Prefix("")}, ""),
+        (
+            {"recipient_account_id": In(("012345678901",))},
+            '{ $.recipientAccountId = "012345678901" }',
+        ),
+        (
+            {"recipient_account_id": In(("123456789012",))},
+            '{ ($.recipientAccountId = "123456789012" || $.recipientAccountId = 123456789012) }',
+        ),
         ({"read_only": Is(value=False)}, '{ ($.readOnly IS FALSE || $.readOnly = "false") }'),
         ({"error_code": IsNull()}, ""),
         (
@@ -61,10 +73,6 @@ def within(beginning: str) -> str:
         ({"event_name": In(("A", "[1]"))}, ""),
         ({"event_name": In(("true",))}, ""),
         ({"user_agent": In(("curl/8",))}, '{ $.userAgent = "curl/8" }'),
-        ({"user_agent": NotIn(("curl/8",))}, ""),  # an array's text differs too
-        ({"user_agent": NotNull()}, ""),
-        ({"user_agent": Prefix("curl")}, ""),
-        ({"user_agent": IsNull(), "event_name": In(("A",))}, '{ $.eventName = "A" }'),
         ({"read_only": NotNull()}, ""),
         ({"event_name": Prefix("a*")}, '{ $.eventName = "a*" }'),
         ({"event_name": Prefix('a"*')}, '{ $.eventName = "a*" }'),
@@ -74,8 +82,6 @@ def within(beginning: str) -> str:
         ),
         ({"event_name": In(("false",))}, ""),
         ({"event_name": In(('{"a": 1}',))}, ""),
-        ({"event_name": NotIn(("",))}, '{ $.eventName = "*" }'),
-        ({"event_name": NotIn(("", "A"))}, '{ $.eventName != "A" }'),
         ({"source_ip": Within("10.0.0.0/7")}, ""),
         ({"source_ip": Within("0.0.0.0/0")}, ""),
         ({"source_ip": Within("10.0.0.0/8")}, within("10.*")),
@@ -133,18 +139,18 @@ def test_null_tests_stand_beside_the_users_pattern_only() -> None:
 
 def test_what_selects_most_comes_first() -> None:
     built = pattern(
-        username=NotNull(), error_code=NotIn(("E",)), read_only=Is(value=True),
+        error_code=IsNull(), read_only=Is(value=True),
         event_source=Prefix("s3"), source_ip=Within("10.0.0.0/8"), event_name=In(("A",)),
     )  # fmt: skip
-    members = ["eventName", "eventSource", "sourceIPAddress", "readOnly", "errorCode", "userName"]
+    members = ["eventName", "eventSource", "sourceIPAddress", "readOnly", "errorCode"]
     places = [built.index(member) for member in members]
     assert places == sorted(places)
 
 
 def test_two_predicates_on_one_column_are_both_said() -> None:
-    bounds = Bounds({"event_name": (NotIn(("A",)), Prefix("Desc"))})
+    bounds = Bounds({"event_name": (In(("A",)), Prefix("Desc"))})
     assert build_clauses(TABLE.column, bounds, "") == (
-        '$.eventName = "Desc*"', '$.eventName != "A"')  # fmt: skip
+        '$.eventName = "A"', '$.eventName = "Desc*"')  # fmt: skip
 
 
 def test_what_does_not_fit_is_left_to_postgresql() -> None:

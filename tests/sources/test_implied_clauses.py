@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
-from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, NotIn, NotNull, Predicate, Prefix, Within
+from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, Predicate, Prefix, Within
 from cloudtrail_fdw.sandbox.local_aws.pattern import compile_pattern
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
 from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
@@ -26,9 +26,8 @@ NAMES = ["a", "b", "c", "d", "a|b", "a || b", "(a)", 'a" && "b', "ab", "a*", "é
 LISTS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True).map(sorted)
 PREDICATES = st.one_of(
     LISTS.map(lambda names: In(tuple(names))),
-    LISTS.map(lambda names: NotIn(tuple(names))),
     st.sampled_from(NAMES).map(Prefix),
-    st.sampled_from([NotNull(), IsNull()]),
+    st.just(IsNull()),
 )
 OTHERS = st.sampled_from([("read_only", Is(value=True)), ("read_only", Is(value=False)),
                           ("source_ip", Within("10.0.0.0/8")), ("source_ip", Within("10.1.0.0/16")),
@@ -71,10 +70,7 @@ def test_what_a_clause_selects_an_implied_one_selects(
         (In(("a", "b")), In(("a", "b")), True),
         (In(("a", "b")), In(("a",)), False),
         (In(("a", "d")), In(("a", "b", "c")), False),
-        (NotIn(("a", "b")), NotIn(("a",)), True),
-        (NotIn(("a",)), NotIn(("a", "b")), False),
-        (In(("a",)), NotIn(("b",)), False),
-        (In(("a",)), NotNull(), False),
+        (In(("a",)), Prefix("a"), False),
         (Prefix("a"), Prefix("a"), True),
     ],
 )

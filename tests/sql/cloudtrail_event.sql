@@ -46,8 +46,8 @@ SELECT count(*) FROM cloudtrail_event WHERE event_name ~ '^Create' OR error_code
 
 -- contradictions make no call
 EXPLAIN (COSTS OFF)
-SELECT count(*) FROM cloudtrail_event WHERE event_name = 'A' AND event_name = 'B';
-SELECT count(*) FROM cloudtrail_event WHERE event_name = 'A' AND event_name = 'B';
+SELECT count(*) FROM cloudtrail_event WHERE event_name = 'A' AND event_name IN ('B', 'C');
+SELECT count(*) FROM cloudtrail_event WHERE event_name = 'A' AND event_name IN ('B', 'C');
 
 -- a pattern of one's own
 EXPLAIN (COSTS OFF)

@@ -15,6 +15,7 @@ from cloudtrail_fdw.sources.cache_directory import cache_root, read_json, write_
 from cloudtrail_fdw.sources.log_groups import LogGroup, answer_name
 
 TRAILS_LAST = 60.0  # seconds
+NO_TRAIL, REFUSED = "HV00R", "28000"  # SQLSTATEs
 ACCOUNTS: dict[Settings, str] = {}
 
 
@@ -55,12 +56,32 @@ def trail_groups(settings: Settings, stop: threading.Event) -> list[LogGroup]:
             "no trail of this account delivers to CloudWatch Logs",
             hint="Name the group: WHERE log_group_name = '…', or ALTER SERVER cloudtrail "
             "OPTIONS (ADD log_group '…'); or let a trail deliver to one.",
-            sqlstate="HV00R",
+            sqlstate=NO_TRAIL,
         )
     root = cache_root(settings)
     if root is not None and arns:
         write_json(root / answer_name(settings, "trails"), {"groups": sorted(arns)})
     return [LogGroup(arn) for arn in sorted(arns)]
+
+
+def named_groups(
+    settings: Settings, group: LogGroup, stop: Optional[threading.Event]
+) -> list[LogGroup]:
+    """The groups that a query's log_group_name means: those of trails that have this name.
+
+    Trails of several Regions may deliver to groups of one name. Without such a trail, or the right
+    to see trails, it is the group of the server's Region. No call is made without ``stop``.
+    """
+    if group.arn or settings.log_group:
+        return [group]
+    known = known_trail_groups(settings)
+    if known is None and stop is not None:
+        try:
+            known = trail_groups(settings, stop)
+        except FdwError as error:
+            if error.sqlstate not in (NO_TRAIL, REFUSED):
+                raise
+    return [each for each in known or () if each.short_name == group.name] or [group]
 
 
 def known_trail_groups(settings: Settings) -> Optional[list[LogGroup]]:

@@ -33,7 +33,13 @@ TOKEN = re.compile(
 LARGEST_EXPONENT = 10_000
 MOST_PLACES = 16_000  # after the point: those that are written and those of the exponent
 LONGEST_PLAIN = 10_000  # a text without room for so many digits
+# A record has one of these members at least, whatever its version and category.
+EVIDENCE = frozenset({"eventVersion", "eventTime", "eventSource", "eventName", "eventType",
+                      "eventCategory", "eventID", "userIdentity"})  # fmt: skip
+# Members in which S3, EventBridge, LookupEvents, a subscription and SNS wrap records.
+WRAPPERS = ("Records", "detail", "Events", "CloudTrailEvent", "logEvents", "Message")
 STRING = msgspec.json.Decoder(str)
+OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 ABSENT = msgspec.Raw()
 
 
@@ -98,8 +104,25 @@ def read_record(message: str, level: Level) -> tuple[dict[str, object], Optional
     except (msgspec.MsgspecError, RecursionError) as error:
         return values, f"not a JSON object: {error}" if message else "the message is empty"
     values["cloudtrail_event"] = text.decode()
+    if is_no_record(record, level):
+        faults.append(describe_other(text))
     read_members(record, level, values, faults)
     return values, "; ".join(faults) or None
+
+
+def is_no_record(record: Any, level: Level) -> bool:
+    """Whether a decoder of whole records found none of the members that every record has."""
+    names = EVIDENCE.intersection(name for name, _ in level.members)
+    found = (bytes(getattr(record, name)) for name in names)
+    return names == EVIDENCE and all(raw in (b"", b"null") for raw in found)
+
+
+def describe_other(text: bytes) -> str:
+    """What an object that is no record seems to be."""
+    members = OBJECT.decode(text)
+    around = next((name for name in WRAPPERS if name in members), None)
+    what = f'what it holds under "{around}" is not read' if around else "it has no member of one"
+    return f"no CloudTrail record: {what}"
 
 
 def read_members(record: Any, level: Level, values: dict[str, object], faults: list[str]) -> None:

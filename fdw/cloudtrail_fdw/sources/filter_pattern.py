@@ -11,15 +11,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, NotIn, NotNull, Predicate, Prefix, Within
+from cloudtrail_fdw.bounds import Bounds, In, Is, IsNull, Predicate, Prefix, Within
 from cloudtrail_fdw.declare import Column, Push
 from cloudtrail_fdw.errors import FdwError
 
 SOURCE_ADDRESS = "$.sourceIPAddress"
 LONGEST = 1024  # characters of a pattern
-# Characters proven to stand for themselves inside quotes; `*` is a wildcard even there.
-# Text that a member of another kind has, too; and the empty text, undocumented in patterns.
+# A member need not be a string. The column then has its JSON, which no pattern finds in an array or
+# object, nor for certain in a number or boolean. Nor does any pattern say "whatever value", so <>
+# and IS NOT NULL are left to PostgreSQL. The empty text is undocumented in patterns.
 NOT_A_STRING = re.compile(r"$|[\[{]|(?:true|false)$")
+JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+BEGINS_OTHERWISE = re.compile(r"[\[{]|-?[0-9]*(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?$")
+# Characters proven to stand for themselves inside quotes; `*` is a wildcard even there.
 UNSAFE = re.compile(r"[^A-Za-z0-9_ .:/@,+=#;-]+")
 
 
@@ -79,19 +83,26 @@ def selecting_clause(column: Column, predicate: Predicate) -> Optional[tuple[int
         return 2, f'({path} IS {word} || {path} = "{word.lower()}")'
     if column.push is Push.NETWORK and isinstance(predicate, Within):
         return within(predicate)
-    if column.push not in (Push.PATTERN, Push.EQUAL):
+    if column.push is not Push.PATTERN:
         return None
     if isinstance(predicate, In) and not any(map(NOT_A_STRING.match, predicate.values)):
-        return 0, group([f"{path} = {quote(value)}" for value in predicate.values], " || ")
-    if isinstance(predicate, Prefix) and column.push is Push.PATTERN:
+        tests = [test for value in predicate.values for test in equal_tests(path, value)]
+        return 0, group(tests, " || ")
+    if isinstance(predicate, Prefix) and not begins_otherwise(predicate.text):
         return 1, f'{path} = {quote(predicate.text)[:-1].rstrip("*")}*"'
-    if isinstance(predicate, NotIn) and column.push is Push.PATTERN:
-        exact = [value for value in predicate.values if value and not UNSAFE.search(value)]
-        tests = [f"{path} != {quote(value)}" for value in exact] or [f'{path} = "*"']
-        return 3, group(tests, " && ")
-    if isinstance(predicate, NotNull) and column.push is Push.PATTERN:
-        return 4, f'{path} = "*"'
     return None
+
+
+def equal_tests(path: str, value: str) -> list[str]:
+    """What selects a member with this text: the string, and the number that is written so."""
+    tests = [f"{path} = {quote(value)}"]
+    return [*tests, f"{path} = {value}"] if JSON_NUMBER.fullmatch(value) else tests
+
+
+def begins_otherwise(text: str) -> bool:
+    """Whether the JSON of anything but a string may begin with ``text``."""
+    words = any(word.startswith(text) for word in ("true", "false"))
+    return words or BEGINS_OTHERWISE.match(text) is not None
 
 
 def within(predicate: Within) -> Optional[tuple[int, str]]:

@@ -95,13 +95,11 @@ class Shelves:
 def implies(clause: str, other: str) -> bool:
     """Whether what one clause selects the other selects, too, as can be told from their texts.
 
-    That is where it names fewer of the same alternatives, as a shorter IN does, or more of the
-    same conditions, as a longer NOT IN does. No value holds an operator: filter_pattern.quote.
+    That is where it names fewer of the same alternatives, as a shorter IN does. No value holds an
+    operator: filter_pattern.quote.
     """
     one, two = clause.strip("()"), other.strip("()")
-    return set(one.split(" || ")) <= set(two.split(" || ")) or (
-        set(one.split(" && ")) >= set(two.split(" && "))
-    )
+    return set(one.split(" || ")) <= set(two.split(" || "))
 
 
 def keep(shelf: Shelf, piece: Piece, asked_at: int, newest_first: bool) -> Optional[Chunk]:

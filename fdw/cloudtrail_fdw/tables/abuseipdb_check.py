@@ -11,7 +11,7 @@ COLUMNS = (
     Column("total_reports", "bigint", "Reports of the last max_age_in_days days.", ("totalReports",)),
     Column("num_distinct_users", "bigint", "How many users reported it.", ("numDistinctUsers",)),
     Column("last_reported_at", TIME, "The last report.", ("lastReportedAt",)),
-    Column("max_age_in_days", "bigint", "Days of reports that are counted: what the query gives, else abuseipdb_max_age_days.", push=Push.VALUE),
+    Column("max_age_in_days", "bigint", "Days of reports that are counted: what the query gives, else abuseipdb_max_age_days.", push=Push.CHOICE),
     Column("ip_version", "bigint", "4 or 6.", ("ipVersion",)),
     Column("is_public", "boolean", "Whether the address is public.", ("isPublic",)),
     Column("is_whitelisted", "boolean", "Whether it is on one of AbuseIPDB's lists of the trusted.", ("isWhitelisted",)),

@@ -73,5 +73,6 @@ TABLE = Table(
     packed=packed,
     rows=rows,
     width=40,
+    fixed=lambda settings: ("log_group_name",) if settings.log_group else (),
     orders=(Order("event_time", True), Order("timestamp", True), Order("timestamp", False)),
 )

@@ -35,14 +35,14 @@ OWN = (
     (Column("read_only", "boolean", "Whether the action only reads.", (), Push.VALUE), "ReadOnly"),
     (Column("username", "text", "User name, or name of a role's session, as Event History has it.", (), Push.VALUE), "Username"),
     (Column("access_key_id", "text", "Access key that signed the request.", (), Push.VALUE), "AccessKeyId"),
-    (Column("resource_name", "text", "Resource to look up: resource_name = '…'; else NULL.", (), Push.VALUE), "ResourceName"),
-    (Column("resource_type", "text", "Resource type to look up: resource_type = '…'; else NULL.", (), Push.VALUE), "ResourceType"),
+    (Column("resource_name", "text", "Resource to look up: resource_name = '…'; else NULL.", (), Push.ASKED), "ResourceName"),
+    (Column("resource_type", "text", "Resource type to look up: resource_type = '…'; else NULL.", (), Push.ASKED), "ResourceType"),
     (Column("event_resources", "jsonb", "All resources of the event, each with ResourceName and ResourceType."), "Resources"),
 )  # fmt: skip
 # Steampipe's way to bound the time: = sets an end of the window, and the row repeats it.
 MOMENTS = (
-    Column("start_time", "timestamp with time zone", "Earliest event_time: start_time = …; else NULL.", (), Push.VALUE),
-    Column("end_time", "timestamp with time zone", "Latest event_time: end_time = …; else NULL.", (), Push.VALUE),
+    Column("start_time", "timestamp with time zone", "Earliest event_time: start_time = …; else NULL.", (), Push.ASKED),
+    Column("end_time", "timestamp with time zone", "Latest event_time: end_time = …; else NULL.", (), Push.ASKED),
 )  # fmt: skip
 MEMBER = {column.name: member for column, member in OWN}
 RESOURCE = ("resource_name", "resource_type")

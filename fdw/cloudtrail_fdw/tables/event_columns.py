@@ -8,10 +8,10 @@ TIME = "timestamp with time zone"
 IDENTITY = "userIdentity"
 SESSION = (IDENTITY, "sessionContext")
 ISSUER = (*SESSION, "sessionIssuer")
-PATTERN, EQUAL, FLAG = Push.PATTERN, Push.EQUAL, Push.FLAG
+PATTERN, FLAG = Push.PATTERN, Push.FLAG
 
 COLUMNS = (
-    Column("log_group_name", "text", "Log group, as the query or option names it, else its name.", (), Push.VALUE),
+    Column("log_group_name", "text", "Log group, as the query or option names it, else its name.", (), Push.CHOICE),
     Column("log_group_region", "text", "Region of the log group."),
     Column("log_group_account_id", "text", "Account that owns the log group."),
     Column("log_stream_name", "text", "Log stream within the group.", (), Push.VALUE),
@@ -34,7 +34,7 @@ COLUMNS = (
     Column("management_event", "boolean", "Whether it is a management event.", ("managementEvent",), FLAG),
     Column("error_code", "text", "AWS's error code when the request failed.", ("errorCode",), PATTERN),
     Column("error_message", "text", "Description of the error.", ("errorMessage",), PATTERN),
-    Column("user_agent", "text", "Agent through which the request was made.", ("userAgent",), EQUAL),
+    Column("user_agent", "text", "Agent through which the request was made.", ("userAgent",), PATTERN),
     Column("vpc_endpoint_id", "text", "VPC endpoint the request came through.", ("vpcEndpointId",), PATTERN),
     Column("vpc_endpoint_account_id", "text", "Account that owns the VPC endpoint.", ("vpcEndpointAccountId",), PATTERN),
     Column("session_credential_from_console", "boolean", "Whether the credentials came from a console session.", ("sessionCredentialFromConsole",), FLAG),
@@ -78,6 +78,6 @@ COLUMNS = (
     Column("cloudtrail_event", "jsonb", "The whole record."),
     Column("message", "text", "The log event's text, byte for byte."),
     Column("parse_error", "text", "What in the message could not be read; NULL when all could."),
-    Column("filter", "text", "CloudWatch Logs filter pattern of your own: filter = '{ … }'.", (), Push.VALUE),
+    Column("filter", "text", "CloudWatch Logs filter pattern of your own: filter = '{ … }'.", (), Push.ASKED),
 )  # fmt: skip
 MEMBERS = [column for column in COLUMNS if column.path]

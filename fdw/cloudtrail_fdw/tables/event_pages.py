@@ -55,11 +55,12 @@ class Reading:
         groups = self.groups(stop)
         with self.spending(groups) as budget:
             if self.request.order is not None and len(groups) > 1:
-                makers: dict[object, RowMaker] = {}
+                # by all of an origin: two Regions may have groups of one name
+                makers: dict[tuple[object, ...], RowMaker] = {}
                 for origin, page in self.in_order(groups, budget, stop):
-                    name = origin["log_group_name"]
-                    makers[name] = makers.get(name) or self.maker(origin)
-                    yield makers[name].make(page)
+                    whose = tuple(origin.values())
+                    makers[whose] = makers.get(whose) or self.maker(origin)
+                    yield makers[whose].make(page)
                 return
             for label, group in groups:
                 for origin, part in self.scans(label, group, budget, stop):
@@ -67,10 +68,14 @@ class Reading:
 
     def groups(self, stop: threading.Event) -> Sequence[tuple[str, LogGroup]]:
         """The groups with the names that the query knows them by."""
-        if self.request.groups is not None:
-            return self.request.groups
-        found = cloudtrail_api.trail_groups(self.settings, stop)
-        return [(group.short_name, group) for group in found]
+        if self.request.groups is None:
+            found = cloudtrail_api.trail_groups(self.settings, stop)
+            return [(group.short_name, group) for group in found]
+        return [
+            (label, group)
+            for label, named in self.request.groups
+            for group in cloudtrail_api.named_groups(self.settings, named, stop)
+        ]
 
     @contextmanager
     def spending(self, groups: Sequence[tuple[str, LogGroup]]) -> Iterator[Budget]:

@@ -79,7 +79,11 @@ class Request:
         if self.settings.cache == "off":
             yield "Cache: off"
             return
-        groups = [group for _, group in self.groups or ()]
+        groups = [
+            group
+            for _, named in self.groups or ()
+            for group in cloudtrail_api.named_groups(self.settings, named, None)
+        ]
         groups = groups or cloudtrail_api.known_trail_groups(self.settings) or []
         found = [foresee(self.settings, self.ask(group)) for group in groups]
         known = [pair for pair in found if pair is not None]
