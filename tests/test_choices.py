@@ -40,7 +40,7 @@ WITH e AS MATERIALIZED (SELECT * FROM {t} WHERE log_group_name IN ('audit-eu', '
 SELECT x.g, count(*) FROM (SELECT log_group_name AS g, row_number() OVER (PARTITION BY log_group_name ORDER BY event_id) FROM {t}) x WHERE g = 'audit-eu' GROUP BY 1
 SELECT event_id FROM {t} WHERE log_group_name = 'audit-eu' UNION ALL SELECT event_id FROM {t} WHERE log_group_name = 'audit-us' ORDER BY 1
 SELECT a.event_id FROM {t} a JOIN {t} b USING (log_group_name, log_event_id) WHERE log_group_name = 'audit-eu' ORDER BY 1
-""".strip().splitlines()  # noqa: E501
+""".strip().splitlines()
 # Forms whose values come from other rows: all rows where a plan can pass them, else an error.
 JOINED = """
 SELECT log_group_name, count(*) FROM {t} WHERE log_group_name IN (SELECT n FROM groups) GROUP BY 1 ORDER BY 1
@@ -56,7 +56,7 @@ SELECT g.n, x.event_id FROM groups g LEFT JOIN LATERAL (SELECT event_id FROM {t}
 SELECT e.event_id, i.address_class FROM groups g JOIN {t} e ON e.log_group_name = g.n JOIN ip_enrichment i ON i.ip = e.source_ip_address ORDER BY 1
 SELECT a.log_group_name, count(*) FROM {t} a JOIN {t} b USING (log_group_name, log_event_id) JOIN groups g ON g.n = a.log_group_name GROUP BY 1 ORDER BY 1
 WITH g AS MATERIALIZED (SELECT n FROM groups) SELECT count(*) FROM {t} WHERE log_group_name IN (SELECT n FROM g)
-""".strip().splitlines()  # noqa: E501
+""".strip().splitlines()
 UNTOLD = """
 SELECT count(*) FROM {t} WHERE log_group_name LIKE 'audit-%'
 SELECT count(*) FROM {t} WHERE log_group_name ~ '^audit'
@@ -109,7 +109,7 @@ SELECT count(*) FROM {t} e, regexp_matches(e.log_group_name, '^audit')
 SELECT count(*) FROM {t} e, LATERAL (SELECT 1 WHERE e.log_group_name LIKE 'audit%' OFFSET 0) x
 SELECT count(*) FROM {t} e WHERE EXISTS (SELECT FROM groups g WHERE g.n LIKE e.log_group_name)
 SELECT count(*) FROM {t} e WHERE (SELECT g.label FROM groups g WHERE g.n = e.log_group_name) = 'Europe'
-""".strip().splitlines()  # noqa: E501
+""".strip().splitlines()
 # No condition: what the trail delivers to.
 SHOWN = """
 SELECT count(*) FROM {t}
@@ -127,7 +127,7 @@ SELECT count(*) FROM {t} e WHERE e::text LIKE '%198.51.100%'
 SELECT count(*) FROM (SELECT * FROM {t} EXCEPT SELECT * FROM {t}) x
 SELECT event_id, row_number() OVER (PARTITION BY log_group_name ORDER BY event_id) FROM {t} ORDER BY 1
 SELECT event_id FROM {t} ORDER BY log_group_name, event_id LIMIT 3
-""".strip().splitlines()  # noqa: E501
+""".strip().splitlines()
 PLANS = [
     "", "enable_nestloop = off", "enable_hashjoin = off", "enable_mergejoin = off",
     "join_collapse_limit = 1", "from_collapse_limit = 1", "enable_material = off",
@@ -224,17 +224,11 @@ def test_what_only_shows_the_group_is_no_condition(db: Db) -> None:
 def test_with_the_option_every_form_is_answered(db: Db) -> None:
     """The table then is that group, whatever is asked of its name."""
     db.execute("ALTER SERVER cloudtrail OPTIONS (ADD log_group 'audit-eu')")
-    db.execute(
-        f"CREATE TEMP VIEW one_group AS SELECT * FROM {COPY} WHERE log_group_name = 'audit-eu'".encode()
-    )
     try:
         for query in UNTOLD:
-            assert fetch(db, of(query, "cloudtrail_event")) == fetch(db, of(query, "one_group")), (
-                query
-            )
+            assert fetch(db, of(query, "cloudtrail_event")) == fetch(db, of(query, "of_one")), query
     finally:
         db.execute("ALTER SERVER cloudtrail OPTIONS (DROP log_group)")
-        db.execute("DROP VIEW one_group")
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])

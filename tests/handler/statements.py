@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from join_statements import JOINS
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -205,4 +207,5 @@ STATEMENTS = (
     Statement("full join", "SELECT x.id, c.id FROM {facts} x FULL JOIN cases c ON x.id = c.id"),
     Statement("union", "SELECT id FROM {facts} WHERE t = 'alpha' UNION ALL "
               "SELECT id FROM {facts} WHERE i = '10.0.1.1'"),
+    *(Statement(what, sql, (), setup) for what, sql, setup in JOINS),
 )  # fmt: skip

@@ -89,7 +89,8 @@ def test_what_python_gets_is_proven(session: Session, condition: str, expected: 
 def test_a_collation_in_which_other_texts_are_equal_is_left_to_postgresql(session: Session) -> None:
     """Where PostgreSQL was built without ICU no collation is such a one."""
     bare = one(session, "SELECT count(*) FROM pg_collation WHERE NOT collisdeterministic") == 0
-    assert seen(session, "nd = 'ALPHA'") == ("nd = 'ALPHA'" if bare else "")
+    rows = session.execute("SELECT seen FROM facts WHERE nd = 'ALPHA'").fetchall()
+    assert {seen for (seen,) in rows} == (set() if bare else {""})
 
 
 def test_null_operand_asks_nothing(session: Session) -> None:

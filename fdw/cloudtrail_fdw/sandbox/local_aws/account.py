@@ -11,7 +11,7 @@ from cloudtrail_fdw.sandbox import events
 from cloudtrail_fdw.sandbox.local_aws.faults import Faults
 from cloudtrail_fdw.sandbox.local_aws.identity import Identities
 from cloudtrail_fdw.sandbox.local_aws.lookup_events import History
-from cloudtrail_fdw.sandbox.local_aws.store import NAME, LogGroup
+from cloudtrail_fdw.sandbox.local_aws.store import NAME, REGION, LogGroup
 from cloudtrail_fdw.sandbox.local_aws.tokens import Tokens
 from cloudtrail_fdw.sandbox.local_aws.trails import Trail
 
@@ -87,10 +87,13 @@ class Account:
         """The scan budget of a call in bytes, 0 for none."""
         return int(self.limits.scan_mb * 1_048_576)
 
-    def create(self, name: str, log_class: str = "STANDARD") -> LogGroup:
+    def create(self, name: str, log_class: str = "STANDARD", region: str = REGION) -> LogGroup:
         """The group of this name, made if need be; raises ValueError for no possible name."""
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no possible name of a log group")
-        if name not in self.groups:
-            self.groups[name] = LogGroup(name, events.now(), log_class)
-        return self.groups[name]
+        made = LogGroup(name, events.now(), log_class, region)
+        return self.groups.setdefault(made.arn, made)
+
+    def groups_of(self, region: str) -> dict[str, LogGroup]:
+        """The groups of one Region by their ARNs."""
+        return {arn: group for arn, group in self.groups.items() if group.region == region}

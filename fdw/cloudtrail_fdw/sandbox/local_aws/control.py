@@ -5,7 +5,7 @@ GET  requests                       the last 1,000 calls: action, access_key_id,
 GET  faults                         every fault: its sentence, and whether it is on
 GET  dns                            {"queries": {"PTR": n, ...}} of the name server
 POST reset-stats                    sets all counts to 0 and forgets the requests
-POST append[?log-group=&class=]     body: lines of events, delivered now at the latest
+POST append[?log-group=&class=&region=]  body: lines of events, delivered now at the latest
 POST fault?name=&on=1[&action=]     switches a fault, for one action only if given
 POST dns                            body: JSON of dns_server.Zone.change
 POST trail                          body: JSON of trails.Trail.change
@@ -22,6 +22,7 @@ from cloudtrail_fdw.sandbox.dns_server import Zone
 from cloudtrail_fdw.sandbox.local_aws.account import Account, Stats
 from cloudtrail_fdw.sandbox.local_aws.faults import FAULTS
 from cloudtrail_fdw.sandbox.local_aws.http_server import Request, Response
+from cloudtrail_fdw.sandbox.local_aws.store import REGION
 
 PREFIX = "/_sandbox/"
 
@@ -74,7 +75,8 @@ def append(request: Request, account: Account) -> Response:
     """Deliver more events, into the group that is named, which is made if need be."""
     name = request.query.get("log-group", account.group.name)
     try:
-        group = account.create(name, request.query.get("class", "STANDARD"))
+        group = account.create(name, request.query.get("class", "STANDARD"),
+                               request.query.get("region", REGION))  # fmt: skip
     except ValueError as error:
         return reply({"error": str(error)}, 400)
     before = group.newest if group.events else None

@@ -79,12 +79,17 @@ async def answer(request: Request, account: Account) -> Response:
     if "hang" in faults:
         return Response(wire=Wire.HANG)
     try:
-        key = check_signature(request, service)
+        key, region = check_signature(request, service, account)
         account.requests.append(
-            {"action": action, "access_key_id": key, "parameters": dict(parameters)}
+            {
+                "action": action,
+                "access_key_id": key,
+                "region": region,
+                "parameters": dict(parameters),
+            }
         )
         check_quota(account, action, faults)
-        body = perform(account, service, action, parameters, faults, key)
+        body = perform(account, service, action, parameters, faults, key, region)
     except AwsError as error:
         return refuse(service, error)
     return disturb(respond(service, body), action, faults)
@@ -106,17 +111,21 @@ def read_call(request: Request) -> tuple[str, str, Mapping[str, Any]]:
     return service, action, parameters
 
 
-def check_signature(request: Request, service: str) -> str:
-    """The access key of a signed request; any key will do, the scope must be right."""
+def check_signature(request: Request, service: str, account: Account) -> tuple[str, str]:
+    """Access key and Region of a signed request; any key will do, the scope must be right.
+
+    The Regions are the account's own and those of its groups.
+    """
+    regions = {REGION, *(group.region for group in account.groups.values())}
     match = SIGNED.fullmatch(request.headers.get("authorization", ""))
     if match is None:
         raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token")
-    if match["service"] != service or match["region"] != REGION:
+    if match["service"] != service or match["region"] not in regions:
         raise AwsError(
             "InvalidSignatureException",
             f"Credential should be scoped to a valid Region and service: {REGION}, {service}.",
         )
-    return match["key"]
+    return match["key"], match["region"]
 
 
 def check_quota(account: Account, action: str, faults: AbstractSet[str]) -> None:
@@ -136,9 +145,10 @@ def perform(
     parameters: Mapping[str, Any],
     faults: AbstractSet[str],
     key: str,
+    region: str,
 ) -> bytes:
     """Run an action; its answer's body."""
-    groups = {} if "not-found" in faults else account.groups
+    groups = {} if "not-found" in faults else account.groups_of(region)
     if action == "FilterLogEvents":
         page = filter_log_events(parameters, groups, account.tokens, faults, account.scan_bytes)
         account.stats.events += page.events

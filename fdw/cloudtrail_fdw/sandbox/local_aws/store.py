@@ -64,6 +64,7 @@ class LogGroup:
     name: str
     creation_time: int
     log_class: str = "STANDARD"
+    region: str = REGION
     retention_days: Optional[int] = None
     events: list[LogEvent] = field(default_factory=list, repr=False)
     keys: list[Key] = field(default_factory=list, repr=False)
@@ -72,7 +73,7 @@ class LogGroup:
     @property
     def arn(self) -> str:
         """The group's ARN as most actions take it, without ``:*``."""
-        return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{self.name}"
+        return f"arn:aws:logs:{self.region}:{ACCOUNT}:log-group:{self.name}"
 
     def add(self, delivered: Iterable[Delivered]) -> int:
         """Take events in at their places; returns how many."""

@@ -33,17 +33,19 @@ def usual_selectors() -> Shape:
 class Trail:
     """The trail: the group it delivers to, and what the control API may change of it.
 
-    ``selectors`` are GetEventSelectors' ``EventSelectors`` or ``AdvancedEventSelectors``.
+    ``selectors`` are GetEventSelectors' ``EventSelectors`` or ``AdvancedEventSelectors``;
+    ``further`` are the ARNs of groups that each have a trail of their own, like this one.
     """
 
     group: LogGroup
     selectors: Shape = field(default_factory=usual_selectors)
     insights: bool = True
     logging: bool = True
+    further: list[str] = field(default_factory=list)
 
     def change(self, change: Mapping[str, Any]) -> None:
-        """Take ``selectors``, ``insights`` and ``logging``; TypeError for anything else."""
-        kinds = {"selectors": dict, "insights": bool, "logging": bool}
+        """Take what may be changed; TypeError for anything else."""
+        kinds = {"selectors": dict, "insights": bool, "logging": bool, "further": list}
         if not all(isinstance(value, kinds.get(name, ())) for name, value in change.items()):
             raise TypeError(f"only {', '.join(kinds)} can be changed")
         vars(self).update(change)
@@ -68,7 +70,19 @@ def trails(known: Trail, faults: AbstractSet[str]) -> list[Shape]:
     if "trail-without-group" not in faults:
         trail["CloudWatchLogsLogGroupArn"] = f"{known.group.arn}:*"
         trail["CloudWatchLogsRoleArn"] = f"arn:aws:iam::{ACCOUNT}:role/CloudTrailToCloudWatchLogs"
-    return [trail]
+    return [trail, *(like(trail, number, arn) for number, arn in enumerate(known.further, 2))]
+
+
+def like(trail: Shape, number: int, group: str) -> Shape:
+    """Another trail, which delivers to the group with this ARN, in its Region."""
+    region = group.split(":")[3]
+    return {
+        **trail,
+        "Name": f"{TRAIL}-{number}",
+        "HomeRegion": region,
+        "TrailARN": f"arn:aws:cloudtrail:{region}:{ACCOUNT}:trail/{TRAIL}-{number}",
+        "CloudWatchLogsLogGroupArn": f"{group}:*",
+    }
 
 
 def describe_trails(parameters: Mapping[str, Any], known: Trail, faults: AbstractSet[str]) -> Shape:
