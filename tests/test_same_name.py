@@ -56,10 +56,10 @@ def test_each_row_has_its_own_region(regions: Sandbox, query: str, cache: str) -
             f"SELECT log_group_region, count(*) FROM {query} GROUP BY 1 ORDER BY 1".encode()
         ).fetchall()
         assert found == RIGHT
-        wrong = db.execute(
-            f"SELECT count(*) FROM (SELECT * FROM {query}) x WHERE log_group_region <> aws_region".encode()
-        ).fetchall()
-        assert wrong == [(0,)]
+        wrong = (
+            f"SELECT count(*) FROM (SELECT * FROM {query}) x WHERE log_group_region <> aws_region"
+        )
+        assert db.execute(wrong.encode()).fetchall() == [(0,)]
 
 
 def test_without_the_right_to_see_trails_a_name_is_of_the_servers_region(regions: Sandbox) -> None:
