@@ -257,7 +257,7 @@ def find_table(options: Mapping[str, str], layout: Sequence[str]) -> Table:
     unknown = [column for column in layout if column not in found.column]
     if unknown:
         raise FdwError(
-            f'{name} has no column "{unknown[0]}"',
+            f'this table has a column "{unknown[0]}", which "{name}" has not',
             hint="Run cloudtrail-fdw install again, or IMPORT FOREIGN SCHEMA cloudtrail.",
             sqlstate="HV005",
         )
