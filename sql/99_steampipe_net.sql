@@ -94,9 +94,9 @@ CROSS JOIN LATERAL (
 ) m
 LEFT JOIN LATERAL (
     SELECT k.*
-    FROM steampipe.ipstack_ip_by_address k
-    WHERE k.ip = i.ip
-        AND (
+    FROM (
+        SELECT i.ip
+        WHERE (
             -- the mapping that this user's queries get: their own, else that of PUBLIC
             SELECT EXISTS (
                 SELECT FROM pg_catalog.unnest(u.umoptions) AS o (entry)
@@ -109,6 +109,10 @@ LEFT JOIN LATERAL (
             ORDER BY u.umuser DESC
             LIMIT 1
         )
+        -- else PostgreSQL 16 asks ipstack first, and looks whether there is a key afterwards
+        OFFSET 0
+    ) asked
+    JOIN steampipe.ipstack_ip_by_address k ON k.ip = asked.ip
 ) a ON true;
 
 COMMENT ON VIEW steampipe.ipstack_ip

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import leftovers
 from servers import BARE, KINDS, SHAPES, VERSIONS, Db, Sandbox, start
 
 SHARED = ("sandbox", "sample")  # the servers that several modules use
 # In a test's id: what makes its server (one of SHARED, the module, or "probed"), and which it is.
 SERVER = re.compile(rf"\w+@(pg[\d.]+-)?[a-z]+[\d.]*({BARE})?")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let nothing that is started outlive the run, and let all of it be interrupted.
+
+    A shell's background jobs ignore SIGINT, and so does what they start.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):  # workers are what the run started
+        leftovers.watch()
+
+
+def pytest_unconfigure() -> None:
+    """Let nothing that is started outlive a run that ends by itself, either."""
+    leftovers.end()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

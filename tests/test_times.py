@@ -63,6 +63,23 @@ def test_what_is_not_certain_is_no_bound(value: object, style: str) -> None:
     assert times.read_instant(value, style) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("1970-01-01 00:00:00+00", (0, 0)),
+        ("0001-01-01 00:00:00+00", (times.EARLIEST * 1000,) * 2),
+        ("infinity", (times.FUTURE, times.FUTURE)),
+        ("-infinity", (times.PAST, times.PAST)),
+        ("10000-01-01 00:00:00+00", (times.LATEST * 1000, times.FUTURE)),
+        ("294276-12-31 23:59:59.999999+00", (times.LATEST * 1000, times.FUTURE)),
+        ("0044-03-15 12:00:00+00 BC", (times.PAST, times.EARLIEST * 1000)),
+        ("?", None),
+    ],
+)
+def test_an_operand_of_the_right_type_is_taken_as_it_is(text: str, span: object) -> None:
+    assert times.read_instant(text, "ISO, MDY", proven=True) == span
+
+
 @pytest.mark.parametrize("hours", range(-12, 15))
 def test_a_naive_operand_covers_every_zone(hours: int) -> None:
     zone = timezone(timedelta(hours=hours))

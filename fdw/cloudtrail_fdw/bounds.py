@@ -126,9 +126,13 @@ class Bounds:
 
 
 def read_quals(
-    quals: Iterable[Qual], columns: Mapping[str, Column], date_style: str, explain: bool
-) -> Bounds:
-    """The bounds that ``quals`` prove, for columns of this table."""
+    quals: Iterable[Qual], columns: Mapping[str, Column], date_style: str, explain: bool,
+    proven: bool = False,
+) -> Bounds:  # fmt: skip
+    """The bounds that ``quals`` prove, for columns of this table.
+
+    ``proven`` says that every operand has the type it is read as.
+    """
     predicates: dict[str, tuple[Predicate, ...]] = {}
     runtime: list[str] = []
     unread: set[str] = set()
@@ -139,7 +143,7 @@ def read_quals(
         if explain and unknown_at_explain(qual.value, column):
             runtime.append(column.name)
             continue
-        found = read_qual(qual, column, date_style)
+        found = read_qual(qual, column, date_style, proven)
         if found is not None:
             predicates[column.name] = (*predicates.get(column.name, ()), found)
         elif qual.value is not None:
@@ -159,10 +163,12 @@ def unknown_at_explain(value: object, column: Column) -> bool:
     return value == TEXT_WITHOUT_VALUE
 
 
-def read_qual(qual: Qual, column: Column, date_style: str) -> Optional[Predicate]:
+def read_qual(
+    qual: Qual, column: Column, date_style: str, proven: bool = False
+) -> Optional[Predicate]:
     """One qual as a predicate, or None when it proves nothing."""
     if column.type == "timestamp with time zone":
-        return read_time(qual, date_style)
+        return read_time(qual, date_style, proven)
     if column.type == "boolean":
         return read_flag(qual)
     if column.type == "text":
@@ -172,14 +178,15 @@ def read_qual(qual: Qual, column: Column, date_style: str) -> Optional[Predicate
     return read_network(qual, column) if column.type in ("inet", "cidr") else None
 
 
-def read_time(qual: Qual, date_style: str) -> Optional[Predicate]:
+def read_time(qual: Qual, date_style: str, proven: bool = False) -> Optional[Predicate]:
     """A comparison with one instant."""
     if not isinstance(qual.operator, str) or qual.operator not in ("=", "<", "<=", ">", ">="):
         return None
-    span = times.read_instant(qual.value, date_style)
+    span = times.read_instant(qual.value, date_style, proven)
     if span is None:
         return None
-    low, high = span
+    low = None if span[0] == times.PAST else span[0]
+    high = None if span[1] == times.FUTURE else span[1]
     if qual.operator == "=":
         return Between(low, high)
     return Between(low=low) if qual.operator.startswith(">") else Between(high=high)

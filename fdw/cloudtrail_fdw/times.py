@@ -18,6 +18,8 @@ WIDEST_OFFSET = 16 * 3600 * SECOND
 EARLIEST_BOUND = 1_136_073_600 * SECOND  # 2006-01-01
 # of year 1 and year 9999, which datetime ends at
 EARLIEST, LATEST = -62_135_596_800_000, 253_402_300_799_999  # milliseconds
+# Before and after all instants, as what PostgreSQL calls -infinity and infinity.
+PAST, FUTURE = -(1 << 62), 1 << 62
 SECONDS = tuple(f":{second:02}" for second in range(60))
 FRACTIONS = ("+00:00", *(f".{thousandth:03}000+00:00" for thousandth in range(1, 1000)))
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -41,13 +43,16 @@ EVENT_TIME = re.compile(
 )
 
 
-def read_instant(value: object, date_style: str) -> Optional[tuple[int, int]]:
+def read_instant(value: object, date_style: str, proven: bool = False) -> Optional[tuple[int, int]]:
     """The span in which a qual's operand surely lies, or None when that is not known.
 
     A timestamptz arrives as text in the session's DateStyle and TimeZone; a date or timestamp
-    as a naive object whose zone is the session's, so the span covers every zone.
+    as a naive object whose zone is the session's, so the span covers every zone. ``proven`` says
+    that it has the type it is read as, however early it is.
     """
     span: Optional[tuple[int, int]] = None
+    if proven and isinstance(value, str):
+        return read_session_text(value, date_style) or read_beyond(value)
     if isinstance(value, datetime):
         instant = from_datetime(value)
         span = (instant, instant + SECOND) if value.tzinfo else spread(instant)
@@ -69,6 +74,15 @@ def read_session_text(text: str, date_style: str) -> Optional[tuple[int, int]]:
     pattern = LOCAL_STYLES.get(style)
     instant = assemble(pattern.fullmatch(text)) if pattern else None
     return None if instant is None else spread(instant)
+
+
+def read_beyond(text: str) -> Optional[tuple[int, int]]:
+    """The span of a timestamptz in ISO that is infinite, or in no year that datetime knows."""
+    if text in ("infinity", "-infinity"):
+        return (FUTURE, FUTURE) if text == "infinity" else (PAST, PAST)
+    if re.match(r"\d{5,6}-", text):
+        return LATEST * 1000, FUTURE
+    return (PAST, EARLIEST * 1000) if text.endswith(" BC") else None
 
 
 def spread(local: int) -> tuple[int, int]:

@@ -85,7 +85,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         """What the table plans for these quals, and the settings in force now."""
         settings = self.current_settings(explain)
         if self.handler.active:
-            bounds = read_quals(quals, self.table.column, "ISO, MDY", explain=False)
+            bounds = read_quals(quals, self.table.column, "ISO, MDY", explain=False, proven=True)
             if explain:
                 bounds = replace(bounds, runtime=runtime_columns(columns))
             else:
@@ -257,7 +257,7 @@ def find_table(options: Mapping[str, str], layout: Sequence[str]) -> Table:
     unknown = [column for column in layout if column not in found.column]
     if unknown:
         raise FdwError(
-            f'{name} has no column "{unknown[0]}"',
+            f'this table has a column "{unknown[0]}", which "{name}" has not',
             hint="Run cloudtrail-fdw install again, or IMPORT FOREIGN SCHEMA cloudtrail.",
             sqlstate="HV005",
         )

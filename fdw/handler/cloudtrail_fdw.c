@@ -361,6 +361,22 @@ cloudtrail_fdw_at_exit(void (*callback) (void))
  * ------------------------------------------------------------------------
  */
 
+/* Whose scan or plan Multicorn is called for: Python knows no name of it. */
+static NameData table_name;
+
+/* What Python reported, where "this table" begins it with the table's name. */
+static char *
+named_message(void)
+{
+	const char *words = "this table ";
+	char	   *text = report.message;
+
+	if (*NameStr(table_name) && strncmp(text, words, strlen(words)) == 0)
+		return psprintf("%s %s", NameStr(table_name),
+						pg_any_to_server(text + strlen(words), strlen(text) - strlen(words), PG_UTF8));
+	return pg_any_to_server(text, strlen(text), PG_UTF8);
+}
+
 /*
  * In PG_CATCH after a call of Multicorn's: throw what Python reported, or the
  * error itself when Python did not.  A cancel or a shutdown that Python found
@@ -383,7 +399,7 @@ rethrow(MemoryContext context)
 
 #define SERVER_TEXT(s) ((s) ? pg_any_to_server((s), strlen(s), PG_UTF8) : NULL)
 	error->sqlerrcode = report.sqlstate;
-	error->message = SERVER_TEXT(report.message);
+	error->message = named_message();
 	error->detail = SERVER_TEXT(report.detail);
 	error->hint = SERVER_TEXT(report.hint);
 	error->detail_log = NULL;	/* a traceback, which may hold a secret */
@@ -409,6 +425,7 @@ rethrow(MemoryContext context)
 		} \
 		PG_END_TRY(); \
 		cloudtrail_fdw_active = 0; \
+		namestrcpy(&table_name, ""); \
 		undo; \
 	} while (0)
 
@@ -1075,6 +1092,7 @@ ctGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid table)
 	nchoices = 0;
 	rel->baserestrictinfo = planning_clauses(root, rel, &valued, &fixed);
 	rel->reltarget->exprs = columns;
+	namestrcpy(&table_name, get_rel_name(table));
 	CALL_MULTICORN(multicorn->GetForeignRelSize(root, rel, table),
 				   (rel->baserestrictinfo = clauses, rel->reltarget->exprs = exprs));
 
@@ -2629,6 +2647,7 @@ multicorn_row(TableScan *scan)
 	estate->es_param_list_info = econtext->ecxt_param_list_info = scan->params;
 	cloudtrail_fdw_all_rows = scan->reading == ALL_ROWS ||
 		(scan->reading == ROWS_OF_QUERY && whole_run);
+	namestrcpy(&table_name, RelationGetRelationName(node->ss.ss_currentRelation));
 	CALL_MULTICORN((scan->again ? multicorn->ReScanForeignScan(node) : (void) 0,
 					scan->again = false, slot = multicorn->IterateForeignScan(node)),
 				   (cloudtrail_fdw_all_rows = false, node->fdw_state = scan,
@@ -2735,6 +2754,7 @@ explain_text(ForeignScanState *node, bool verbose, List *clauses, List *names)
 
 	es->verbose = verbose;
 	begin_multicorn(node, EXEC_FLAG_EXPLAIN_ONLY, clauses, names);
+	namestrcpy(&table_name, RelationGetRelationName(node->ss.ss_currentRelation));
 	CALL_MULTICORN((multicorn->ExplainForeignScan(node, es), multicorn->EndForeignScan(node)),
 				   node->fdw_state = state);
 	return es->str->data;

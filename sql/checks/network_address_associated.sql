@@ -6,7 +6,11 @@
 --   groups let in. Calls of AWS services, as for load balancers, are info.
 SELECT DISTINCT
     coalesce(instance_id, network_interface_id, recipient_account_id, 'unknown') AS resource,
-    CASE WHEN source_ip_address LIKE '%.amazonaws.com' THEN 'info' ELSE 'alarm' END AS status,
+    CASE
+        WHEN (SELECT i.address_class FROM ip_enrichment i WHERE i.ip = source_ip_address) = 'aws_service'
+            THEN 'info'
+        ELSE 'alarm'
+    END AS status,
     coalesce(user_arn, source_ip_address, 'somebody') || ' put '
         || coalesce(public_ip, allocation_id, 'an Elastic IP') || ' on '
         || coalesce(instance_id, network_interface_id, 'an instance') AS reason,

@@ -27,8 +27,8 @@ def pattern(own: str = "", **predicates: Predicate) -> str:
     return built
 
 
-def within(beginning: str) -> str:
-    texts = (beginning, "0*", "*.0*", "* *")
+def within(*beginnings: str) -> str:
+    texts = (*beginnings, "0*", "*.0*", "* *")
     return "{ (" + " || ".join(f'$.sourceIPAddress = "{text}"' for text in texts) + ") }"
 
 
@@ -89,7 +89,7 @@ def within(beginning: str) -> str:
         ({"source_ip": Within("10.1.0.0/16")}, within("10.1.*")),
         ({"source_ip": Within("10.1.2.0/24")}, within("10.1.2.*")),
         ({"source_ip": Within("10.1.2.2/31")}, within("10.1.2.*")),
-        ({"source_ip": Within("10.1.2.3/32")}, within("10.1.2.3")),
+        ({"source_ip": Within("10.1.2.3/32")}, within("10.1.2.3", "10.1.2.3/32")),
         ({"source_ip": Contains("10.1.2.3/32")}, ""),
         ({"source_ip": IsNull(), "event_name": In(("A",))}, '{ $.eventName = "A" }'),
         ({"message": Prefix("a")}, ""),

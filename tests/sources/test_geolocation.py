@@ -102,6 +102,16 @@ def test_addresses_inside_addresses_are_unwrapped_and_families_kept_apart(tmp_pa
     assert find("8.8.8.8", both).city is None
 
 
+def test_an_address_that_only_looks_like_an_ipv4_address_has_no_place_of_one(tmp_path: Path):
+    """An mmdb file has its IPv4 addresses at ``::a.b.c.d``, and aliases of them at others."""
+    cities = write(tmp_path / "cities.mmdb", {"8.8.8.0/24": FLAT, "2001:0:808:808::/64": FLAT})
+    systems = write(tmp_path / "asn.mmdb", {"8.8.8.0/24": SYSTEM, "2001:0:808:808::/64": SYSTEM})
+    assert find("8.8.8.8", cities, systems).asn == SYSTEM["autonomous_system_number"]
+    for text in ("::8.8.8.8", "2001:0:808:808::1"):
+        assert find(text, cities, systems)[:-1] == geolocation.NOWHERE[:-1]
+        assert find(text, cities, systems).geo_database
+
+
 def test_the_label_says_type_and_date_and_what_is_only_the_sample(tmp_path: Path):
     cities = write(tmp_path / "cities.mmdb", {"8.8.8.0/24": FLAT}, kind="DBIP-City-Lite (compat)")
     built = geolocation.open_database(cities).label

@@ -50,6 +50,14 @@ def test_the_margins_are_named() -> None:
     assert delivery_window(SETTINGS, Between(), Between(2_000, 2_500)) == (2, 2, "")
 
 
+def test_a_window_outside_of_all_times_is_empty() -> None:
+    for happened in (Between(high=times.EARLIEST * 1000), Between(high=times.PAST),
+                     Between(low=times.FUTURE)):  # fmt: skip
+        assert delivery_window(SETTINGS, happened, Between()).empty
+        assert delivery_window(SETTINGS, Between(), happened).empty
+    assert not delivery_window(SETTINGS, Between(high=0), Between()).empty
+
+
 def test_a_window_without_a_bound_is_not_empty() -> None:
     for window in (DeliveryWindow(None, None, ""), DeliveryWindow(1, None, ""),
                    DeliveryWindow(None, 1, ""), DeliveryWindow(1, 1, "")):  # fmt: skip

@@ -103,6 +103,18 @@ def test_whole_rows_have_all_columns(db: Db, server: Remote, table: str):
     }
 
 
+@pytest.mark.parametrize("table", REMOTE.values())
+def test_an_inet_as_text_is_an_address(db: Db, table: str):
+    """PostgreSQL writes ``inet::text`` with the length, and checks the key again."""
+    query = f"""
+        SELECT t.ip, host(t.address), t.status FROM (VALUES (inet '8.8.8.8'), ('10.0.0.1')) v(a)
+        JOIN cloudtrail.{table} t ON t.ip = v.a::text ORDER BY 1
+    """
+    assert fetch(db, query) == [
+        ("10.0.0.1/32", None, "not_sent"), ("8.8.8.8/32", "8.8.8.8", "found")
+    ]  # fmt: skip
+
+
 JOIN = "SELECT v.ip, t.status FROM (VALUES ('8.8.8.8'), ('10.0.0.1'), ('AWS Internal'), ('8.8.8.8'), (NULL), ('8.8.4.4')) v(ip) LEFT JOIN {} t ON t.ip = v.ip"  # noqa: E501
 
 

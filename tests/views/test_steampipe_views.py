@@ -99,6 +99,32 @@ def ipstack() -> Iterator[Remote]:
         yield server
 
 
+FORMS = (
+    "ipstack_ip i WHERE i.ip = '104.53.216.85'",
+    "ipstack_ip i WHERE i.ip IN ('104.53.216.85', '104.53.216.85')",
+    "(VALUES (inet '104.53.216.85')) v (a) JOIN ipstack_ip i ON i.ip = {a}",
+    "(VALUES (inet '104.53.216.85')) v (a) LEFT JOIN ipstack_ip i ON i.ip = {a} AND i.city <> ''",
+)
+
+
+@pytest.mark.parametrize("setting", ["", "enable_nestloop", "enable_hashjoin", "enable_memoize"])
+def test_without_a_key_no_plan_asks_ipstack(sample: Sandbox, ipstack: Remote, setting: str) -> None:
+    """Whether there is a key is looked up before, not as a filter of what ipstack says."""
+    with sample.connect() as db, db.transaction(force_rollback=True):
+        db.execute(f"ALTER SERVER cloudtrail OPTIONS (ADD ipstack_url '{ipstack.url}')".encode())
+        if setting:
+            db.execute(
+                "SELECT set_config(name, 'off', true) FROM pg_settings WHERE name = %s", (setting,)
+            )
+        for form in FORMS:
+            # without our handler the key is a text
+            query = "SELECT i.city, i.status FROM " + form.format(
+                a="host(v.a)" if sample.bare else "v.a"
+            )
+            assert db.execute(query.encode()).fetchall() == [("Berkeley", None)], form
+    assert ipstack.calls == []
+
+
 def test_ipstack_is_asked_for_whom_has_a_key_and_nobody_else(
     sample: Sandbox, ipstack: Remote
 ) -> None:

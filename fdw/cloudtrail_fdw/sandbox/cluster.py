@@ -17,6 +17,7 @@ from typing import Any, Optional
 from urllib.parse import quote
 
 from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.sandbox.own_files import own_program
 from cloudtrail_fdw.sandbox.runtime import Server, make_readable, readable_by_all
 
 STATE = "cluster.json"
@@ -88,10 +89,12 @@ def start(
         _initdb(directory, server, env, password)
     (directory / "data/postmaster.pid").unlink(missing_ok=True)  # a stale one: not running
     own(directory / "postgresql.log")
+    program = own_program(server, directory / "server")
     for _ in range(5):
         cluster = Cluster(str(directory), str(server.bindir), server.env, _free_port(), password)
         _save(directory, cluster)
-        if _pg_ctl(cluster, "start", ["-o", _options(cluster.port, settings)], env):
+        arguments = ["-p", str(program), "-o", _options(cluster.port, settings)]
+        if _pg_ctl(cluster, "start", arguments, env):
             return cluster
         if "could not bind" not in _log_end(directory):
             break  # else another program took the port in between

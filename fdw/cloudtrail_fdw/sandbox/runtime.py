@@ -34,12 +34,15 @@ class Server:
     """Programs of one PostgreSQL whose Multicorn can be used.
 
     ``kind`` is "private", "multicorn2" or "multicorn"; ``env`` is what its programs need in their
-    environment; ``python_version`` ("3.9") is the Python that its multicorn.so is linked to, and
+    environment; ``library`` and ``share`` are where its libraries and its share files are;
+    ``python_version`` ("3.9") is the Python that its multicorn.so is linked to, and
     ``interpreter`` a program of that version, where there is one.
     """
 
     kind: str
     bindir: Path
+    library: Path
+    share: Path
     env: Mapping[str, str]
     postgres_version: str
     multicorn_version: str
@@ -96,7 +99,10 @@ def describe(kind: str, bindir: Path, env: Mapping[str, str]) -> Optional[Server
     if kind == "multicorn" and int(multicorn[1].split(".")[0]) >= 2:
         kind = "multicorn2"
     interpreter = _interpreter(linked[1], bindir, env)
-    return Server(kind, bindir, env, postgres[0], multicorn[1], linked[1], interpreter)
+    share = Path(os.path.normpath(control.parent.parent))
+    return Server(
+        kind, bindir, library.parent, share, env, postgres[0], multicorn[1], linked[1], interpreter
+    )
 
 
 def default_cache() -> Path:

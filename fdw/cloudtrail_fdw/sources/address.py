@@ -39,12 +39,22 @@ SPECIAL_V6 = """
 """
 
 # Suffixes of AWS's partitions (dnsSuffix in botocore's endpoints.json) and of services that call
-# each other; CloudTrail's record-contents page: "a request made by an AWS service".
-AWS_SERVICE = re.compile(
-    r"(?:[a-z0-9_-]+\.)*(?:amazonaws\.(?:com(?:\.cn)?|eu)|aws\.internal"
-    r"|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)\.?",
+# each other; CloudTrail's record-contents page: "For services in AWS, only the DNS name".
+AWS_NAME = re.compile(
+    r"((?:[a-z0-9_-]+\.)+)(?:amazonaws\.(?:com(?:\.cn)?|eu)"
+    r"|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)\.?"
+    r"|(?:[a-z0-9_-]+\.)*aws\.internal\.?",
     re.ASCII | re.IGNORECASE,
 )
+# A service's principal is SERVICE, SERVICE.REGION or PART.SERVICE before the suffix (IAM user
+# guide, "AWS JSON policy elements: Principal"). What customers have there names its Region as well
+# (NAME.REGION.elb, ID.execute-api.REGION, NAME.ID.REGION.rds), or belongs to one of CUSTOMERS.
+REGION = r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]+"
+SERVICE = re.compile(rf"[a-z0-9_-]+\.(?:{REGION}\.)?|(?!(?:.*\.)?{REGION}\.)(?:[a-z0-9_-]+\.)+")
+CUSTOMERS = re.compile(
+    r".*\.(?:compute(?:-[0-9]+)?|s3(?:-[a-z0-9-]+)?|elb|cache|execute-api|vpce)\."
+)
+OF_S3 = ("batchoperations.s3.", "logging.s3.", "storage-lens.s3.")  # principals, and no buckets
 AWS_INTERNAL = re.compile(r"AWS Internal(?:/.{0,100})?", re.IGNORECASE)
 # RFC 1123 with the underscores that really occur; the last label is no number.
 HOSTNAME = re.compile(
@@ -52,6 +62,7 @@ HOSTNAME = re.compile(
 )
 # PostgreSQL's inet reads each octet as a decimal number whatever its zeros.
 LOOSE_V4 = re.compile(r"0*([0-9]{1,3})\.0*([0-9]{1,3})\.0*([0-9]{1,3})\.0*([0-9]{1,3})", re.ASCII)
+WHOLE_LENGTH = re.compile(r"([0-9a-f:.]+)/(32|128)", re.ASCII | re.IGNORECASE)
 LONGEST = 300  # characters; a DNS name has at most 253, an address with its zone fewer
 
 
@@ -100,6 +111,8 @@ def classify_slowly(text: str) -> Address:
     text = text.strip()
     if not text or len(text) > LONGEST:
         return Address("invalid")
+    if "/" in text:
+        return classify_network(text)
     if ":" in text:
         return classify_v6(text)
     octets = LOOSE_V4.fullmatch(text)
@@ -109,9 +122,31 @@ def classify_slowly(text: str) -> Address:
         return classify(plain) if worst <= 255 else Address("invalid")
     if AWS_INTERNAL.fullmatch(text):
         return Address("aws_internal")
-    if AWS_SERVICE.fullmatch(text):
+    if is_service(text):
         return Address("aws_service")
     return Address("hostname" if len(text) <= 254 and HOSTNAME.fullmatch(text) else "invalid")
+
+
+def classify_network(text: str) -> Address:
+    """``inet::text``, which writes the length also of a network that is one address."""
+    one = WHOLE_LENGTH.fullmatch(text)
+    if one:
+        found = classify(one[1])
+        return found if found.version == (4 if one[2] == "32" else 6) else Address("invalid")
+    return Address("aws_internal" if AWS_INTERNAL.fullmatch(text) else "invalid")
+
+
+def is_service(text: str) -> bool:
+    """Whether a name is that of an AWS service, not of a customer's machine, bucket or the like."""
+    found = AWS_NAME.fullmatch(text)
+    if not found:
+        return False
+    name = (found[1] or "").lower()
+    return (
+        not name  # aws.internal
+        or name in OF_S3
+        or bool(SERVICE.fullmatch(name) and not CUSTOMERS.fullmatch(name))
+    )
 
 
 def classify_v6(text: str) -> Address:

@@ -22,6 +22,7 @@ from cloudtrail_fdw.sources.cloudtrail_api import with_member
 
 LONGEST = 2000  # characters of an attribute's value, where those of DOUBLE count twice
 DOUBLE = "_ ,\n"
+FIRST_SECOND = 1_356_998_400  # 2013-01-01, CloudTrail's first year
 LAST_SECOND = 4_102_444_800  # 2100-01-01; later bounds bound nothing and may be no datetime
 
 
@@ -38,9 +39,13 @@ class Lookup:
     values: tuple[str, ...] = ()
 
     @property
-    def empty(self) -> bool:
-        """Whether no event can be in it; the API answers that with an error."""
-        return self.start is not None and self.end is not None and self.start > self.end
+    def empty(self) -> str:
+        """Why no event can be in it, which the API answers with an error; empty where one can."""
+        if self.end is not None and self.end < FIRST_SECOND:
+            return "CloudTrail has no events before 2013, its first year"
+        if self.start is not None and self.end is not None and self.start > self.end:
+            return "the conditions contradict each other"
+        return ""
 
     def chains(self) -> Iterator[dict[str, Any]]:
         """The parameters of the first call for each value."""
@@ -59,6 +64,7 @@ class Lookup:
 def whole_seconds(low: Optional[int], high: Optional[int]) -> tuple[Optional[int], Optional[int]]:
     """The whole seconds around bounds in microseconds."""
     start = None if low is None else min(low // times.SECOND, LAST_SECOND)
+    start = None if start is None or start < FIRST_SECOND else start
     end = None if high is None or high > LAST_SECOND * times.SECOND else -(-high // times.SECOND)
     return start, end
 

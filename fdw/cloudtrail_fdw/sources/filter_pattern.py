@@ -106,7 +106,7 @@ def begins_otherwise(text: str) -> bool:
 
 
 def within(predicate: Within) -> Optional[tuple[int, str]]:
-    """The octets that the network fixes; also texts with leading zeros or blanks.
+    """The octets that the network fixes; also texts with leading zeros, blanks or their length.
 
     PostgreSQL reads ``10.01.2.3`` as ``10.1.2.3``, so the text alone does not say.
     """
@@ -114,8 +114,9 @@ def within(predicate: Within) -> Optional[tuple[int, str]]:
     whole = int(length) // 8
     if not whole:
         return None
-    beginning = ".".join(address.split(".")[:whole]) + ("" if whole == 4 else ".*")
-    texts = (beginning, "0*", "*.0*", "* *")
+    beginning = ".".join(address.split(".")[:whole])
+    exact = (beginning, beginning + "/32") if whole == 4 else (beginning + ".*",)
+    texts = (*exact, "0*", "*.0*", "* *")
     return 1, group([f'{SOURCE_ADDRESS} = "{text}"' for text in texts], " || ")
 
 

@@ -46,6 +46,9 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place()
+# How IPv6 addresses begin that lead to an IPv4 address's place in an mmdb file ("IPv4 addresses in
+# an IPv6 tree" of its format): ``::a.b.c.d``, and Teredo, where that address is the server's.
+NOT_OF_THEIR_OWN = (0, 0x20010000)
 Columns = tuple[object, ...]
 UNASKED: tuple[Columns, Columns] = (NOWHERE[:-3], NOWHERE[-3:-1])
 
@@ -92,6 +95,8 @@ class Geolocation(NamedTuple):
         """The columns of Place. Only the parts asked for are filled."""
         if not address.number_version:
             return NOWHERE
+        if address.number_version == 6 and address.number >> 96 in NOT_OF_THEIR_OWN:
+            return (*NOWHERE[:-1], self.label)
         record = self.systems.record(address) if system else {}
         where, holder = UNASKED
         if location or (system and not record):

@@ -18,9 +18,15 @@ class DeliveryWindow(NamedTuple):
     margins: str
 
     @property
-    def empty(self) -> bool:
-        """Whether no event can be in it."""
-        return self.start is not None and self.end is not None and self.start > self.end
+    def empty(self) -> str:
+        """Why no event can be in it, in words; empty where one can."""
+        if self.start is not None and self.end is not None and self.start > self.end:
+            return "the conditions contradict each other"
+        if self.end is not None and self.end < 0:
+            return "CloudWatch Logs has no events before 1970"
+        if self.start is not None and self.start > times.LATEST:
+            return "no event is so late"
+        return ""
 
 
 def delivery_window(settings: Settings, happened: Between, delivered: Between) -> DeliveryWindow:

@@ -15,6 +15,7 @@ from cloudtrail_fdw.sources.page_cache import PAGES, shelf_name
 from cloudtrail_fdw.sources.shelves import Index, Shelves
 
 FOREVER = 1 << 52  # ms
+OLDEST_PUT = 14 * 86_400_000  # ms before a group's creation, API_PutLogEvents
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ def shelves_of(settings: Settings, ask: Ask, facts: GroupFacts) -> Optional[Shel
              *ask.streams, "own", ask.own, ask.late]  # fmt: skip
     path = root / PAGES / shelf_name(whose)
     return Shelves(path, facts.arn, settings.cache_settle * 1000)
+
+
+def is_too_early(settings: Settings, ask: Ask) -> bool:
+    """Whether the window is known to end before the group could have events, from disk alone."""
+    facts = known_facts(settings, ask.group, cache_directory.cache_root(settings))
+    return facts is not None and ask.high <= facts.creation - OLDEST_PUT
 
 
 def foresee(settings: Settings, ask: Ask) -> Optional[tuple[float, float]]:

@@ -22,9 +22,8 @@ from cloudtrail_fdw.sources.made_rows import Page, Place, RowMaker
 from cloudtrail_fdw.sources.page_cache import Chunk, Shelf, shelf_name
 from cloudtrail_fdw.sources.pieces import Piece, turned
 from cloudtrail_fdw.sources.shelves import Index, Shelves, keep
-from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, shelves_of
+from cloudtrail_fdw.sources.window_ask import FOREVER, OLDEST_PUT, Ask, shelves_of
 
-OLDEST_PUT = 14 * 86_400_000  # ms before a group's creation, API_PutLogEvents
 EDGE = 60_000  # ms; queries that begin together bound their windows by now()
 WAIT = 0.05  # seconds between two looks at another backend's fetch
 TRIM_EVERY = 64  # files

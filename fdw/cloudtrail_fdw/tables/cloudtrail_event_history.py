@@ -82,7 +82,8 @@ class Request:
     def __str__(self) -> str:
         """What EXPLAIN shows, one label a line."""
         if self.empty:
-            return "Nothing to read: the conditions contradict each other"
+            why = self.lookup.empty or "the conditions contradict each other"
+            return f"Nothing to read: {why}"
         lookup = self.lookup
         asked = f"{lookup.attribute} = {', '.join(lookup.values)}" if lookup.attribute else "none"
         lines = [
@@ -112,7 +113,7 @@ def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
     )
     attribute, values = choose_attribute(bounds)
     lookup = Lookup(start, end, attribute, values)
-    empty = lookup.empty or any(bounds.values(name) == () for name in bounds.predicates)
+    empty = bool(lookup.empty) or any(bounds.values(name) == () for name in bounds.predicates)
     return Request(settings.region, lookup, resource, (first, last), empty, bounds.runtime)
 
 

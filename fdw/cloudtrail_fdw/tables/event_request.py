@@ -20,7 +20,7 @@ from cloudtrail_fdw.sources.time_slices import (
     delivery_window,
     event_time_clause,
 )
-from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, foresee
+from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, foresee, is_too_early
 from cloudtrail_fdw.tables.event_columns import COLUMNS
 
 MOST_STREAMS = 100  # names in one call
@@ -52,8 +52,9 @@ class Request:
 
     def __str__(self) -> str:
         """One label a line, in the order of the flow."""
-        if self.empty:
-            return "Nothing to read: the conditions contradict each other"
+        nothing = self.nothing()
+        if nothing:
+            return f"Nothing to read: {nothing}"
         groups = "those of the account's trails"
         if self.groups is not None:
             groups = ", ".join(label for label, _ in self.groups)
@@ -74,18 +75,31 @@ class Request:
             lines.append(f"Runtime Bounds: {', '.join(self.runtime)}")
         return "\n".join(lines)
 
-    def outlook(self) -> Iterator[str]:
-        """What the cache has, and how many calls are left to make."""
-        if self.settings.cache == "off":
-            yield "Cache: off"
-            return
+    def nothing(self) -> str:
+        """Why nothing will be read, in words; empty where something may be."""
+        if self.empty:
+            return self.deliveries.empty or "the conditions contradict each other"
+        groups = self.known_groups()
+        if groups and self.late is None:
+            early = (is_too_early(self.settings, self.ask(group)) for group in groups)
+            return "the window ends before the log group was made" if all(early) else ""
+        return ""
+
+    def known_groups(self) -> list[LogGroup]:
+        """The groups, so far as they are known without asking AWS."""
         groups = [
             group
             for _, named in self.groups or ()
             for group in cloudtrail_api.named_groups(self.settings, named, None)
         ]
-        groups = groups or cloudtrail_api.known_trail_groups(self.settings) or []
-        found = [foresee(self.settings, self.ask(group)) for group in groups]
+        return groups or cloudtrail_api.known_trail_groups(self.settings) or []
+
+    def outlook(self) -> Iterator[str]:
+        """What the cache has, and how many calls are left to make."""
+        if self.settings.cache == "off":
+            yield "Cache: off"
+            return
+        found = [foresee(self.settings, self.ask(group)) for group in self.known_groups()]
         known = [pair for pair in found if pair is not None]
         if not known or len(known) < len(found):
             yield "Cache: empty"
@@ -135,7 +149,7 @@ def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
     delivered = bounds.between("timestamp")
     deliveries = delivery_window(settings, bounds.between("event_time"), delivered)
     empty = clash or any(bounds.values(name) == () for name in bounds.predicates)
-    empty = empty or deliveries.empty
+    empty = empty or bool(deliveries.empty)
     streams = bounds.values("log_stream_name") or ()
     named = bounds.values("log_group_name")
     clauses = () if empty else build_clauses(COLUMN, bounds, own_filter or "")

@@ -94,8 +94,9 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
     """One row for each address; FdwError without any, or for a broken data file."""
     if request.addresses is None:
         raise FdwError(
-            "ip_enrichment answers for given addresses only",
-            hint="Join it ON i.ip = e.source_ip_address, or write WHERE ip = '…' or ip IN (…).",
+            "this table answers for given addresses only",
+            hint="Join it ON the column of the address, as ON i.ip = e.source_ip_address, or write "
+            "WHERE ip = '…' or ip IN (…).",
         )
     wanted = recipe(tuple(layout))
     if not request.reverse_dns:

@@ -88,9 +88,9 @@ def remote_table(
     ) -> Iterator[Sequence[object]]:
         if request.addresses is None:
             raise FdwError(
-                f"{source.table} answers for given addresses only",
-                hint=f"Join it ON {source.table}.ip = e.source_ip_address, or write WHERE ip = '…' or "
-                "ip IN (…).",
+                "this table answers for given addresses only",
+                hint="Join it ON the column of the address, as ON i.ip = e.source_ip_address, or "
+                "write WHERE ip = '…' or ip IN (…).",
             )
         full = not source.full_columns.isdisjoint(layout)
         for changes, given in variants(request):
