@@ -67,7 +67,8 @@ def drop_all(
     """Drop wrapper, server, tables, functions; what else that takes along, as PostgreSQL names it.
 
     ``objects`` stand on the tables, each with its kind; the last made comes first.
-    PostgreSQL names at most 100 of them and says how many more there are.
+    PostgreSQL names at most 100 of them and says how many more there are, each with its schema:
+    database.connect() leaves none in the search_path.
     """
     tables = connection.execute(
         b"SELECT c.relname FROM pg_catalog.pg_foreign_table t "
@@ -78,7 +79,6 @@ def drop_all(
         b"AND 'table_name=' || c.relname = ANY (t.ftoptions) ORDER BY c.relname",
         (schema,),
     ).fetchall()
-    connection.execute(b"SET LOCAL search_path = pg_catalog, pg_temp")  # so names come qualified
     connection.execute(b"SET LOCAL lc_messages = 'C'")
     connection.execute(b"SET LOCAL client_min_messages = notice")
     dropped: list[str] = []
