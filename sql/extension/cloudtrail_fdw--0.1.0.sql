@@ -208,6 +208,10 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', theirs);
     END LOOP;
+    REVOKE ALL ON FUNCTION @extschema@.cloudtrail_fdw_validator(text[], oid) FROM PUBLIC;
+    IF pg_catalog.to_regproc('@extschema@.cloudtrail_fdw_handler') IS NOT NULL THEN
+        REVOKE ALL ON FUNCTION @extschema@.cloudtrail_fdw_handler() FROM PUBLIC;
+    END IF;
 
     IF handler IS NULL THEN
         RAISE EXCEPTION 'extension multicorn is not installed in this database'

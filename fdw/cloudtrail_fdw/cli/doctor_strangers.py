@@ -36,13 +36,17 @@ EXISTS = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s"
 
 
 def check_strangers(connection: Connection, schema: str) -> Iterator[Finding]:
-    """What is not a superuser's, what every role may call or read."""
+    """Whether all that install, checks and this command call is a superuser's."""
     schemas = [schema, *([steampipe.SCHEMA] if steampipe.ours(connection) else [])]
     found = strangers(connection, schemas)
     yield from map(failed, found)
     if not found:
         names = " and ".join(f'"{name}"' for name in schemas)
         yield Finding("ok", f"nobody but superusers can change what is in schema {names}")
+
+
+def check_public(connection: Connection, schema: str) -> Iterator[Finding]:
+    """What every role may call or read."""
     function = value(connection, CALLABLE)
     if function:
         yield Finding(
