@@ -92,7 +92,13 @@ ELSEWHERE = """
 """
 OWNED = """
     WITH {trusted}
-    SELECT named.type, named.identity, pg_catalog.pg_get_userbyid(object.owner)
+    SELECT named.type,
+        CASE named.type
+            WHEN 'function' THEN object.oid::regprocedure::text
+            WHEN 'operator' THEN object.oid::regoperator::text
+            ELSE named.identity
+        END,
+        pg_catalog.pg_get_userbyid(object.owner)
     FROM ({objects}) object
     CROSS JOIN LATERAL pg_catalog.pg_identify_object(object.class, object.oid, 0) named
     WHERE object.owner NOT IN (SELECT oid FROM trusted)
