@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_fdw_validator(options text[], 
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
 AS $validator$
 DECLARE
     -- generated:options
@@ -149,11 +150,18 @@ BEGIN
                 ELSE 'Add OPTIONS (table_name ''…'') with one of ' || array_to_string(tables, ', ') || '.' END;
     END IF;
 
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        RETURN;
     -- A server's options name endpoints, files and roles that the server's own identity reaches.
-    IF catalog = 1417 AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    ELSIF catalog = 1417 THEN
         RAISE EXCEPTION 'only a superuser may create or change a server of cloudtrail_fdw' USING
             ERRCODE = 'insufficient_privilege',
             HINT = 'Its options decide which files, roles and endpoints the database server uses.';
+    -- Who reads a table of this name empties the cache of everybody.
+    ELSIF catalog = 3118 AND 'table_name=cloudtrail_fdw_cache_removal' = ANY (options) THEN
+        RAISE EXCEPTION 'only a superuser may create or change a table that empties the cache' USING
+            ERRCODE = 'insufficient_privilege',
+            HINT = 'GRANT EXECUTE ON FUNCTION cloudtrail_fdw_cache_clear() to whom you trust with it.';
     END IF;
 END
 $validator$;

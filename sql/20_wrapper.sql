@@ -1,6 +1,9 @@
 -- The foreign data wrapper: our handler where the extension cloudtrail_fdw has brought it, else
 -- Multicorn's, behind our validator.
 -- Nobody is granted USAGE on it: creating servers is a superuser's business.
+--
+-- Multicorn's validator imports the Python module that its first argument names, as the server's
+-- user, for whoever calls it. PostgreSQL itself calls both functions without asking for EXECUTE.
 DO $wrapper$
 DECLARE
     handler CONSTANT text := coalesce(
@@ -15,7 +18,22 @@ DECLARE
             WHERE e.extname = 'multicorn' AND p.proname = 'multicorn_handler'
         )
     );
+    theirs pg_catalog.regprocedure;
 BEGIN
+    FOR theirs IN
+        SELECT d.objid::pg_catalog.regprocedure
+        FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+        WHERE e.extname = 'multicorn' AND d.deptype = 'e'
+            AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', theirs);
+    END LOOP;
+    REVOKE ALL ON FUNCTION @extschema@.cloudtrail_fdw_validator(text[], oid) FROM PUBLIC;
+    IF pg_catalog.to_regproc('@extschema@.cloudtrail_fdw_handler') IS NOT NULL THEN
+        REVOKE ALL ON FUNCTION @extschema@.cloudtrail_fdw_handler() FROM PUBLIC;
+    END IF;
+
     IF handler IS NULL THEN
         RAISE EXCEPTION 'extension multicorn is not installed in this database'
             USING HINT = 'CREATE EXTENSION multicorn;';

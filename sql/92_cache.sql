@@ -1,7 +1,8 @@
--- Emptying the cache of log events: for the owner of the tables, and for whom he grants it.
+-- Emptying the cache of log events: for superusers, and for whom they grant EXECUTE.
 CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_fdw_cache_clear()
 RETURNS bigint
-LANGUAGE sql VOLATILE
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $clear$
     SELECT pieces FROM @extschema@.cloudtrail_fdw_cache_removal WHERE action = 'clear'
 $clear$;

@@ -68,7 +68,7 @@ CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_ec2_port(port text)
 RETURNS integer
 LANGUAGE sql IMMUTABLE
 AS $port$
-    SELECT CASE WHEN port OPERATOR(pg_catalog.~) '^-?[0-9]{1,6}(\.0+)?$' THEN port::numeric::integer END
+    SELECT CASE WHEN port OPERATOR(pg_catalog.~) '^-?[0-9]{1,6}(\.0+)?$' THEN port::pg_catalog.numeric::pg_catalog.int4 END
 $port$;
 
 COMMENT ON FUNCTION @extschema@.cloudtrail_ec2_port(text)

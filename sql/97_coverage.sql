@@ -1,7 +1,7 @@
 -- What of a window arrived, and how late.
 --
 -- The function has no SET clause, so that PostgreSQL inlines it and its bounds reach AWS;
--- every name is qualified instead.
+-- every name is qualified instead, operators and types included.
 CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_coverage("from" timestamptz, "to" timestamptz)
 RETURNS TABLE (
     log_group_name text, event_category text, event_source text, aws_region text, events bigint,
@@ -16,12 +16,16 @@ WITH arrived AS MATERIALIZED (
         pg_catalog.count(*) AS events,
         pg_catalog.min(e.event_time) AS first_event_time,
         pg_catalog.max(e.event_time) AS last_event_time,
-        pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY e."timestamp" - e.event_time) AS lag_p50,
-        pg_catalog.percentile_cont(0.95) WITHIN GROUP (ORDER BY e."timestamp" - e.event_time) AS lag_p95,
-        pg_catalog.max(e."timestamp" - e.event_time) AS lag_max
+        pg_catalog.percentile_cont(0.5) WITHIN GROUP (
+            ORDER BY e."timestamp" OPERATOR(pg_catalog.-) e.event_time
+        ) AS lag_p50,
+        pg_catalog.percentile_cont(0.95) WITHIN GROUP (
+            ORDER BY e."timestamp" OPERATOR(pg_catalog.-) e.event_time
+        ) AS lag_p95,
+        pg_catalog.max(e."timestamp" OPERATOR(pg_catalog.-) e.event_time) AS lag_max
     FROM @extschema@.cloudtrail_event e
-    WHERE e.event_time >= $1
-        AND e.event_time < $2
+    WHERE e.event_time OPERATOR(pg_catalog.>=) $1
+        AND e.event_time OPERATOR(pg_catalog.<) $2
     GROUP BY e.log_group_name, e.event_category, e.event_source, e.aws_region
 ),
 trail AS MATERIALIZED (
@@ -39,7 +43,8 @@ seen AS (
     WHERE NOT EXISTS (
         SELECT
         FROM arrived a
-        WHERE a.log_group_name = g.log_group_name AND a.event_source = 'signin.amazonaws.com'
+        WHERE a.log_group_name OPERATOR(pg_catalog.=) g.log_group_name
+            AND a.event_source OPERATOR(pg_catalog.=) 'signin.amazonaws.com'
     )
 )
 SELECT
@@ -49,9 +54,9 @@ SELECT
         SELECT pg_catalog.min(t.start_logging_time)
         FROM trail t
         -- a query may have named the group by either form of its ARN
-        WHERE s.log_group_name IN (
+        WHERE s.log_group_name OPERATOR(pg_catalog.=) ANY (ARRAY[
             t.log_group_name, t.log_group_arn, pg_catalog."left"(t.log_group_arn, -2)
-        )
+        ])
     ),
     s.lag_p50, s.lag_p95, s.lag_max
 FROM seen s

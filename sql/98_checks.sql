@@ -1,15 +1,17 @@
 -- What `cloudtrail-fdw check` and the checks themselves stand on (docs/check_command.md).
 --
--- The functions have no SET clause, so that PostgreSQL inlines them and their values reach AWS.
+-- The functions have no SET clause, so that PostgreSQL inlines them and their values reach AWS;
+-- every name is qualified instead, operators and types included.
 
 CREATE OR REPLACE FUNCTION @extschema@.check_since()
 RETURNS timestamptz
 LANGUAGE sql STABLE
 AS $since$
-SELECT COALESCE(
-    NULLIF(pg_catalog.current_setting('cloudtrail_fdw.check_since', true), '')::timestamptz,
-    pg_catalog.now() - interval '1 day'
-)
+SELECT CASE
+    WHEN pg_catalog.current_setting('cloudtrail_fdw.check_since', true) OPERATOR(pg_catalog.<>) ''
+    THEN pg_catalog.current_setting('cloudtrail_fdw.check_since', true)::pg_catalog.timestamptz
+    ELSE pg_catalog.now() OPERATOR(pg_catalog.-) interval '1 day'
+END
 $since$;
 
 COMMENT ON FUNCTION @extschema@.check_since()
@@ -19,10 +21,11 @@ CREATE OR REPLACE FUNCTION @extschema@.check_until()
 RETURNS timestamptz
 LANGUAGE sql STABLE
 AS $until$
-SELECT COALESCE(
-    NULLIF(pg_catalog.current_setting('cloudtrail_fdw.check_until', true), '')::timestamptz,
-    'infinity'::timestamptz
-)
+SELECT CASE
+    WHEN pg_catalog.current_setting('cloudtrail_fdw.check_until', true) OPERATOR(pg_catalog.<>) ''
+    THEN pg_catalog.current_setting('cloudtrail_fdw.check_until', true)::pg_catalog.timestamptz
+    ELSE 'infinity'::pg_catalog.timestamptz
+END
 $until$;
 
 COMMENT ON FUNCTION @extschema@.check_until()
@@ -44,6 +47,22 @@ COMMENT ON COLUMN @extschema@.cloudtrail_check_run.name
 IS 'Which checks: the paths and the severity of the command, or its --watermark.';
 COMMENT ON COLUMN @extschema@.cloudtrail_check_run.delivered_until
 IS 'Deliveries before this are done; the next run begins here.';
+
+COMMENT ON COLUMN @extschema@.cloudtrail_check_run.finished_by
+IS 'The role of the run, which alone may move the watermark.';
+
+-- Who runs checks keeps watermarks of his own: others read them and cannot move them, nor can he
+-- move one past now, which would hide what is yet to come.
+ALTER TABLE @extschema@.cloudtrail_check_run ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS everybody_reads ON @extschema@.cloudtrail_check_run;
+CREATE POLICY everybody_reads ON @extschema@.cloudtrail_check_run FOR SELECT USING (true);
+DROP POLICY IF EXISTS new_ones_are_the_roles_own ON @extschema@.cloudtrail_check_run;
+CREATE POLICY new_ones_are_the_roles_own ON @extschema@.cloudtrail_check_run FOR INSERT
+WITH CHECK (finished_by = CURRENT_USER AND delivered_until <= pg_catalog.clock_timestamp());
+DROP POLICY IF EXISTS only_the_roles_own_move ON @extschema@.cloudtrail_check_run;
+CREATE POLICY only_the_roles_own_move ON @extschema@.cloudtrail_check_run FOR UPDATE
+USING (finished_by = CURRENT_USER)
+WITH CHECK (finished_by = CURRENT_USER AND delivered_until <= pg_catalog.clock_timestamp());
 
 CREATE TABLE IF NOT EXISTS @extschema@.cloudtrail_check_suppression (
     check_id text NOT NULL,

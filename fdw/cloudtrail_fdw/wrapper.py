@@ -220,7 +220,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         cls, schema: str, srv_options: Mapping[str, str], options: Mapping[str, str],
         restriction_type: Optional[str], restricts: Sequence[str],
     ) -> list[Any]:  # fmt: skip
-        """IMPORT FOREIGN SCHEMA cloudtrail: all tables, or those of LIMIT TO or not of EXCEPT."""
+        """IMPORT FOREIGN SCHEMA cloudtrail: what LIMIT TO names, else what readers may read."""
         if schema != REMOTE_SCHEMA:
             report(FdwError(f'there is no remote schema "{schema}"',
                             hint=f"IMPORT FOREIGN SCHEMA {REMOTE_SCHEMA} …",
@@ -230,10 +230,15 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
                             hint="ALTER FOREIGN TABLE … OPTIONS afterwards.",
                             sqlstate="HV00D"))  # fmt: skip
         chosen = guarded(tables)
-        kept = {
-            "limit": [name for name in chosen if name in restricts],
-            "except": [name for name in chosen if name not in restricts],
-        }.get(restriction_type or "", list(chosen))
+        kept = [
+            name
+            for name, table in chosen.items()
+            if (
+                name in restricts
+                if restriction_type == "limit"
+                else table.for_readers and name not in restricts
+            )
+        ]
         return [
             TableDefinition(
                 name,

@@ -15,6 +15,7 @@ CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_fdw_validator(options text[], 
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
 AS $validator$
 DECLARE
     -- generated:options
@@ -156,11 +157,18 @@ BEGIN
                 ELSE 'Add OPTIONS (table_name ''…'') with one of ' || array_to_string(tables, ', ') || '.' END;
     END IF;
 
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        RETURN;
     -- A server's options name endpoints, files and roles that the server's own identity reaches.
-    IF catalog = 1417 AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    ELSIF catalog = 1417 THEN
         RAISE EXCEPTION 'only a superuser may create or change a server of cloudtrail_fdw' USING
             ERRCODE = 'insufficient_privilege',
             HINT = 'Its options decide which files, roles and endpoints the database server uses.';
+    -- Who reads a table of this name empties the cache of everybody.
+    ELSIF catalog = 3118 AND 'table_name=cloudtrail_fdw_cache_removal' = ANY (options) THEN
+        RAISE EXCEPTION 'only a superuser may create or change a table that empties the cache' USING
+            ERRCODE = 'insufficient_privilege',
+            HINT = 'GRANT EXECUTE ON FUNCTION cloudtrail_fdw_cache_clear() to whom you trust with it.';
     END IF;
 END
 $validator$;
@@ -177,6 +185,9 @@ IS 'Multicorn''s handler, with what it misreads or cannot survive kept from it.'
 -- The foreign data wrapper: our handler where the extension cloudtrail_fdw has brought it, else
 -- Multicorn's, behind our validator.
 -- Nobody is granted USAGE on it: creating servers is a superuser's business.
+--
+-- Multicorn's validator imports the Python module that its first argument names, as the server's
+-- user, for whoever calls it. PostgreSQL itself calls both functions without asking for EXECUTE.
 DO $wrapper$
 DECLARE
     handler CONSTANT text := coalesce(
@@ -191,7 +202,22 @@ DECLARE
             WHERE e.extname = 'multicorn' AND p.proname = 'multicorn_handler'
         )
     );
+    theirs pg_catalog.regprocedure;
 BEGIN
+    FOR theirs IN
+        SELECT d.objid::pg_catalog.regprocedure
+        FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+        WHERE e.extname = 'multicorn' AND d.deptype = 'e'
+            AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', theirs);
+    END LOOP;
+    REVOKE ALL ON FUNCTION @extschema@.cloudtrail_fdw_validator(text[], oid) FROM PUBLIC;
+    IF pg_catalog.to_regproc('@extschema@.cloudtrail_fdw_handler') IS NOT NULL THEN
+        REVOKE ALL ON FUNCTION @extschema@.cloudtrail_fdw_handler() FROM PUBLIC;
+    END IF;
+
     IF handler IS NULL THEN
         RAISE EXCEPTION 'extension multicorn is not installed in this database'
             USING HINT = 'CREATE EXTENSION multicorn;';

@@ -33,8 +33,9 @@ def dsn(sample: Sandbox) -> Iterator[str]:
 def set_watermark(sample: Sandbox, at: str) -> None:
     execute(
         sample.state["dsn"],
-        "INSERT INTO cloudtrail.cloudtrail_check_run (name, delivered_until, checks, findings) "
-        f"VALUES ('test', {at}, 0, 0) ON CONFLICT (name) DO UPDATE "
+        "INSERT INTO cloudtrail.cloudtrail_check_run "
+        "(name, delivered_until, finished_by, checks, findings) "
+        f"VALUES ('test', {at}, 'cloudtrail_reader', 0, 0) ON CONFLICT (name) DO UPDATE "
         "SET delivered_until = EXCLUDED.delivered_until",
     )
 

@@ -21,9 +21,10 @@ from cloudtrail_fdw.cli.check_junit import to_junit
 from cloudtrail_fdw.cli.check_options import Age, Moment, check_dsn
 from cloudtrail_fdw.cli.check_outcome import Outcome, Report, Window, words
 from cloudtrail_fdw.cli.check_output import table, to_csv, to_json, visible
-from cloudtrail_fdw.cli.check_run import Plan, prepare_session, run_checks
+from cloudtrail_fdw.cli.check_run import Plan, run_checks
+from cloudtrail_fdw.cli.check_session import prepare_session, schema_of, search_path
 from cloudtrail_fdw.cli.check_state import FIRST, advance, lock, next_window, suppress, watermark
-from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_schema, value
+from cloudtrail_fdw.cli.database import Connection, connect, failure, value
 from cloudtrail_fdw.errors import FdwError
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def begin(wanted: Wanted) -> Run:
     connection = connect(wanted.dsn, autocommit=True)
     try:
         schema = schema_of(connection)
-        prepare_session(connection, schema)
+        path = search_path(connection, schema)
+        prepare_session(connection, path)
         if wanted.watermark:
             lock(connection, wanted.watermark)
         now: datetime = value(connection, "SELECT pg_catalog.clock_timestamp()")
@@ -95,16 +97,8 @@ def begin(wanted: Wanted) -> Run:
     except BaseException:
         connection.close()
         raise
-    plan = Plan(wanted.dsn, schema, window, started, wanted.timeout.total_seconds())
+    plan = Plan(wanted.dsn, schema, path, window, started, wanted.timeout.total_seconds())
     return Run(connection, plan, now)
-
-
-def schema_of(connection: Connection) -> str:
-    """Where checks find tables and functions."""
-    schema = installed_schema(connection)
-    if schema is None:
-        raise FdwError("cloudtrail_fdw is not installed here", hint="Is it another database?")
-    return schema
 
 
 def find_window(connection: Connection, schema: str, wanted: Wanted, now: datetime) -> Window:

@@ -15,6 +15,7 @@ from psycopg.types.string import TextLoader
 
 from cloudtrail_fdw.cli.check_files import Check
 from cloudtrail_fdw.cli.check_outcome import STATUSES, Outcome, Row, Window, words
+from cloudtrail_fdw.cli.check_session import prepare_session
 from cloudtrail_fdw.cli.database import Connection, connect, failure
 from cloudtrail_fdw.errors import FdwError
 
@@ -26,11 +27,13 @@ COLUMNS = ("resource", "status", "reason")
 class Plan:
     """What the checks of a run have in common; ``timeout`` is seconds a statement may take.
 
-    ``started`` is the time.monotonic() of the run's start.
+    ``path`` is the search_path of every connection, ``started`` the time.monotonic() of the run's
+    start.
     """
 
     dsn: str
     schema: str
+    path: str
     window: Window
     started: float
     timeout: float
@@ -87,26 +90,12 @@ def open_session(plan: Plan) -> Connection:
         if kind.array_oid:
             connection.adapters.register_loader(kind.array_oid, TextLoader)
     try:
-        prepare_session(connection, plan.schema)
+        prepare_session(connection, plan.path)
     except psycopg.Error as error:
         connection.close()
         raise failure(error) from None
     connection.read_only = True
     return connection
-
-
-def prepare_session(connection: Connection, schema: str) -> None:
-    """Unqualified names, times and dates mean the same whoever runs the checks."""
-    connection.execute(
-        b"SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(%s) || ', ' || "
-        b"pg_catalog.current_setting('search_path'), false), "
-        b"pg_catalog.set_config('TimeZone', 'UTC', false), "
-        b"pg_catalog.set_config('DateStyle', 'ISO, YMD', false), "
-        b"pg_catalog.set_config('IntervalStyle', 'postgres', false), "
-        b"pg_catalog.set_config('cursor_tuple_fraction', '1', false)",
-        (schema,),
-    )
-    connection.commit()
 
 
 def share_pages(connection: Connection, started: float) -> None:

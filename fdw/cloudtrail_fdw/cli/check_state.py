@@ -38,11 +38,26 @@ def lock(connection: Connection, name: str) -> None:
 
 
 def watermark(connection: Connection, schema: str, name: str) -> Optional[datetime]:
-    """Until where deliveries are done, None before the first run."""
+    """Until where deliveries are done, None before the first run.
+
+    FdwError when the watermark is another role's: only superusers may move that.
+    """
     table = sql.Identifier(schema, "cloudtrail_check_run")
-    query = sql.SQL("SELECT delivered_until FROM {} WHERE name = %s").format(table)
+    query = sql.SQL(
+        "SELECT delivered_until, finished_by, finished_by = current_user "
+        "OR NOT pg_catalog.row_security_active({}::regclass) FROM {} WHERE name = %s"
+    ).format(sql.Literal(table.as_string(connection)), table)
     row = connection.execute(query, (name,)).fetchone()
-    return None if row is None else row[0]
+    if row is None:
+        return None
+    until: datetime
+    until, owner, movable = row
+    if not movable:
+        raise FdwError(
+            f'the watermark "{name}" belongs to role "{owner}"',
+            hint="Run as that role, or give this run a --watermark of its own.",
+        )
+    return until
 
 
 def next_window(last: Optional[datetime], now: datetime, settle: timedelta) -> Window:

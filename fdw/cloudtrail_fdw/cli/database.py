@@ -10,10 +10,18 @@ from psycopg.conninfo import conninfo_to_dict
 from cloudtrail_fdw.errors import FdwError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+SAFE = (
+    b"SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false), "
+    b"pg_catalog.set_config('standard_conforming_strings', 'on', false)"
+)
 
 
 def connect(dsn: str, *, autocommit: bool = False) -> Connection:
-    """A connection for a libpq URL or connection string; FdwError names what is wrong with it."""
+    """A connection for a libpq URL or connection string; FdwError names what is wrong with it.
+
+    Names are looked up in pg_catalog alone and strings are standard, whatever the role's or the
+    database's settings say: the database's owner may set both, and is a stranger to a superuser.
+    """
     try:
         given = conninfo_to_dict(dsn)
     except psycopg.Error:  # its message repeats the text, and with it a password
@@ -23,14 +31,17 @@ def connect(dsn: str, *, autocommit: bool = False) -> Connection:
         ) from None
     defaults = {"connect_timeout": "10", "application_name": "cloudtrail-fdw", **given}
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             **defaults, autocommit=autocommit, prepare_threshold=None, client_encoding="UTF8"
         )
+        connection.execute(SAFE)
+        connection.commit()
     except psycopg.Error as error:
         found = failure(error)
         password = str(given.get("password") or "")
         text = found.message.replace(password, "…") if password else found.message
         raise FdwError(text, detail=found.detail, hint=found.hint) from None
+    return connection
 
 
 def failure(error: psycopg.Error) -> FdwError:
@@ -48,6 +59,12 @@ def value(connection: Connection, query: str, *parameters: object) -> Any:
     """The first column of the only row, None when there is none."""
     row = connection.execute(query.encode(), parameters).fetchone()
     return row[0] if row else None
+
+
+def new_schema(connection: Connection, quoted: str, name: str) -> list[str]:
+    """What makes a schema where there is none: it fails when somebody makes it in between."""
+    there = value(connection, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", name)
+    return [] if there else [f"CREATE SCHEMA {quoted};\n"]
 
 
 def installed_schema(connection: Connection) -> Optional[str]:

@@ -12,6 +12,7 @@ from psycopg import sql
 from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_schema, value
 from cloudtrail_fdw.cli.doctor_data import judge_data
 from cloudtrail_fdw.cli.doctor_reader import check_readers
+from cloudtrail_fdw.cli.doctor_strangers import check_public, check_strangers
 from cloudtrail_fdw.cli.finding import Finding, failed
 from cloudtrail_fdw.cli.install import uses_handler
 from cloudtrail_fdw.cli.table_changes import read_existing, table_changes
@@ -46,7 +47,9 @@ def check_database(dsn: str) -> Iterator[Finding]:
         with connect(dsn, autocommit=True) as connection:
             try:
                 connection.execute(
-                    sql.SQL("SET search_path = {}, pg_catalog").format(sql.Identifier(schema))
+                    sql.SQL("SET search_path = pg_catalog, {}, pg_temp").format(
+                        sql.Identifier(schema)
+                    )
                 )
                 connection.execute(b"SET statement_timeout = '60s'")
                 yield from check(connection)
@@ -67,6 +70,10 @@ def check_objects(connection: Connection) -> Iterator[Finding]:
     if schema is None:
         yield Finding("fail", f"cloudtrail_fdw is not installed in this database; {INSTALL}")
         return
+    found = list(check_strangers(connection, schema))
+    yield from found
+    if any(finding.mark == "fail" for finding in found):  # nothing of a stranger's is called
+        return
     try:
         stale = table_changes(connection, schema)
     except FdwError as error:
@@ -80,6 +87,7 @@ def check_objects(connection: Connection) -> Iterator[Finding]:
     else:
         yield Finding("ok", f'objects in schema "{schema}" are of this version')
     yield from check_options(connection, schema)
+    yield from check_public(connection, schema)
     if "cloudtrail_event" not in missing:
         yield from check_readers(connection, schema)
     if uses_handler(connection):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cloudtrail_fdw.cli.database import Connection
+from cloudtrail_fdw.cli.doctor_strangers import check_path
 from cloudtrail_fdw.cli.finding import Finding
 
 # The setting that counts stands on the role in the database, the role, or the database.
@@ -36,7 +37,7 @@ def check_readers(connection: Connection, schema: str) -> Iterator[Finding]:
     if not found:
         yield Finding("warn", "no role but the owner may read the tables; GRANT SELECT to one")
     for role, database, path in found:
-        names = {part.strip().strip('"').replace('""', '"') for part in path.split(",")}
+        names = [part.strip().strip('"').replace('""', '"') for part in path.split(",")]
         if schema in names:
             yield Finding("ok", f"role {role} finds the tables by its search_path")
         else:
@@ -45,3 +46,4 @@ def check_readers(connection: Connection, schema: str) -> Iterator[Finding]:
                 f'role {role} must write "{schema}". before the names of tables; or: ALTER ROLE '
                 f'"{role}" IN DATABASE "{database}" SET search_path = "{schema}", public',
             )
+        yield from check_path(connection, role, names, schema)

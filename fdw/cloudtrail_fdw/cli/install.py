@@ -12,21 +12,15 @@ import psycopg
 from psycopg import sql
 
 from cloudtrail_fdw.cli import steampipe
-from cloudtrail_fdw.cli.database import Connection, connect, failure, value
+from cloudtrail_fdw.cli.database import Connection, connect, failure, new_schema, value
 from cloudtrail_fdw.cli.extension import available, extension_sql, place_extension
-from cloudtrail_fdw.cli.preconditions import check_database
+from cloudtrail_fdw.cli.install_options import parse_options, server_options
+from cloudtrail_fdw.cli.owners import check_owners
+from cloudtrail_fdw.cli.preconditions import check_database, reader_members
 from cloudtrail_fdw.cli.server_python import check_python
 from cloudtrail_fdw.cli.table_changes import table_changes
 from cloudtrail_fdw.cli.views import SQL, analysis_objects
 from cloudtrail_fdw.errors import FdwError
-from cloudtrail_fdw.options import OPTIONS
-
-DATA_FILES = {
-    "geo_database": "geolocation.mmdb",
-    "asn_database": "asn.mmdb",
-    "ip_ranges": "ip-ranges.json",
-}
-
 
 OTHER_SHAPE = (psycopg.errors.InvalidTableDefinition, psycopg.errors.InvalidFunctionDefinition)
 
@@ -54,6 +48,7 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
     """
     with connect(dsn) as connection:
         check_target(connection, target)
+        members = reader_members(connection, target.reader)
         lacking = place_handler(connection) if target.handler else NOT_WANTED
         try:
             with connection.transaction():
@@ -62,6 +57,7 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
         except OTHER_SHAPE:  # a view or function of an older version has other columns
             for statement in install_sql(connection, target, anew=True):
                 run(connection, statement)
+        check_owners(connection, schemas(target))  # nobody came in between
         ours = uses_handler(connection)
         where = value(connection, "SELECT pg_catalog.current_database()")
     tell(f'Installed in schema "{target.schema}" of database "{where}".')
@@ -70,6 +66,8 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
         f'Role "{target.reader}" may only read; to let it log in from elsewhere, give it a '
         f"password: \\password {target.reader}"
     )
+    if members:
+        tell(f'Notice: members of role "{target.reader}" may read as well: {", ".join(members)}')
     if ours:
         tell("The extension's own handler is in use.")
         return
@@ -88,6 +86,12 @@ def check_target(connection: Connection, target: Target) -> None:
     check_database(connection, target.schema, target.reader)
     if target.steampipe:
         steampipe.check_steampipe(connection)
+    check_owners(connection, schemas(target))
+
+
+def schemas(target: Target) -> list[str]:
+    """The schemas that install puts objects into."""
+    return [target.schema, steampipe.SCHEMA] if target.steampipe else [target.schema]
 
 
 def place_handler(connection: Connection) -> Optional[FdwError]:
@@ -120,9 +124,9 @@ def install_sql(connection: Connection, target: Target, anew: bool = False) -> l
     changes = changes_sql(connection, target, anew)
     parts = [
         "SET LOCAL client_min_messages = warning;\n",
-        "CREATE EXTENSION IF NOT EXISTS multicorn;\n",
         "SET LOCAL search_path = pg_catalog, pg_temp;\n",
-        "CREATE SCHEMA IF NOT EXISTS @extschema@;\n",
+        multicorn_sql(connection),
+        *new_schema(connection, "@extschema@", target.schema),
     ]
     if target.handler and available(connection):
         parts += extension_sql(connection)
@@ -133,9 +137,18 @@ def install_sql(connection: Connection, target: Target, anew: bool = False) -> l
             parts += steampipe.creations(connection, target.handler)
         if file.name.startswith("40_"):
             parts += [*given, *changes]
-        parts.append(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        # a schema that is not there is of whoever makes it
+        parts.append(text if target.steampipe else text.replace("'steampipe, @ext", "'@ext"))
     names = {"@extschema@": target.schema, "@reader@": target.reader}
     return [filled(part, names, connection) for part in parts]
+
+
+def multicorn_sql(connection: Connection) -> str:
+    """What makes the extension: in the schema public, where there is one."""
+    public = value(connection, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'public'")
+    home = "public" if public else "pg_catalog"
+    return f"CREATE EXTENSION IF NOT EXISTS multicorn WITH SCHEMA {home};\n"
 
 
 def changes_sql(connection: Connection, target: Target, anew: bool) -> list[str]:
@@ -163,28 +176,6 @@ def filled(text: str, names: dict[str, str], connection: Connection) -> str:
     return text
 
 
-def server_options(connection: Connection, options: tuple[tuple[str, str], ...]) -> list[str]:
-    """ALTER SERVER statements for the options given; FdwError for one that is not a server's."""
-    known = sorted(option.name for option in OPTIONS if "server" in option.catalogs)
-    present = value(
-        connection,
-        "SELECT srvoptions FROM pg_catalog.pg_foreign_server WHERE srvname = 'cloudtrail'",
-    )
-    names = {option.split("=", 1)[0] for option in present or ()}
-    statements = []
-    for name, text in options:
-        if name not in known:
-            raise FdwError(
-                f'"{name}" is not an option of the server', hint=f"There are {', '.join(known)}."
-            )
-        action = ("SET" if text else "DROP") if name in names else ("ADD" if text else "")
-        names.add(name)
-        if action:
-            quoted = sql.Literal(text).as_string(connection) if text else ""
-            statements.append(f"ALTER SERVER cloudtrail OPTIONS ({action} {name} {quoted});\n")
-    return statements
-
-
 def run(connection: Connection, statement: str) -> None:
     """Run one part; FdwError tells what depends on a column or table that has to go."""
     try:
@@ -196,19 +187,6 @@ def run(connection: Connection, statement: str) -> None:
             detail=found.detail,
             hint="Drop or change what depends on it, install again, and create it anew.",
         ) from None
-
-
-def parse_options(given: tuple[str, ...], data_directory: Optional[Path]) -> dict[str, str]:
-    """``name=value`` arguments and the files of a data directory, as server options."""
-    options = {}
-    if data_directory:
-        options = {name: str(data_directory / file) for name, file in DATA_FILES.items()}
-    for text in given:
-        name, equals, setting = text.partition("=")
-        if not equals:
-            raise FdwError(f'--option "{name}" has no value', hint="Write --option name=value.")
-        options[name] = setting
-    return options
 
 
 @click.command("install")

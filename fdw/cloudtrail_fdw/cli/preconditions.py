@@ -61,3 +61,17 @@ def check_names(connection: Connection, schema: str, reader: str) -> None:
             f'role "{reader}" is a superuser, not a reader',
             hint="Name another role with --reader; it is created if need be.",
         )
+
+
+def reader_members(connection: Connection, reader: str) -> list[str]:
+    """The roles that are members of the reader, where there is such a role; they will read too."""
+    return [
+        name
+        for (name,) in connection.execute(
+            b"SELECT m.rolname FROM pg_catalog.pg_auth_members a "
+            b"JOIN pg_catalog.pg_roles r ON r.oid = a.roleid "
+            b"JOIN pg_catalog.pg_roles m ON m.oid = a.member "
+            b"WHERE r.rolname = %s AND NOT m.rolsuper GROUP BY m.rolname ORDER BY m.rolname",
+            (reader,),
+        )
+    ]

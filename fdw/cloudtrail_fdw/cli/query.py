@@ -136,6 +136,7 @@ def show(own: Own, sql: str, form: str) -> None:
     """Print the rows of each statement."""
     terminal = sys.stdout.isatty()
     with connect(own.dsn(), autocommit=True) as connection:
+        connection.execute("RESET search_path")
         connection.add_notice_handler(tell_notice)
         cursor = connection.execute(sql.encode())
         while True:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cloudtrail_fdw.cli.database import Connection, value
+from cloudtrail_fdw.cli.database import Connection, new_schema, value
 from cloudtrail_fdw.cli.extension import NAME, available
 from cloudtrail_fdw.cli.table_changes import column_changes, read_existing
 from cloudtrail_fdw.cli.views import SQL
@@ -84,7 +84,7 @@ def creations(connection: Connection, handler: bool) -> list[str]:
     """What makes the schema and its foreign tables where they are not there."""
     tables = keyed_tables(key_type(connection, handler))
     made = [ddl(name, table) for name, table in tables.items()]
-    return [f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};\n", *made]
+    return [*new_schema(connection, SCHEMA, SCHEMA), *made]
 
 
 def ddl(name: str, table: Table) -> str:

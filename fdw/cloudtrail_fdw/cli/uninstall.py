@@ -58,7 +58,10 @@ def uninstall(
     for name in dropped:
         tell(f"Dropped {name}.")
     tell("Dropped cloudtrail_fdw." + (f' Schema "{home}" holds other objects and stays.' * kept))
-    tell(f'The role "{reader}" and the extension multicorn stay: other databases may use them.')
+    tell(
+        f'The role "{reader}" and the extension multicorn stay: others may use them. '
+        "Multicorn's functions stay closed to PUBLIC, which nobody needs to be able to call them."
+    )
 
 
 def drop_all(
@@ -67,7 +70,8 @@ def drop_all(
     """Drop wrapper, server, tables, functions; what else that takes along, as PostgreSQL names it.
 
     ``objects`` stand on the tables, each with its kind; the last made comes first.
-    PostgreSQL names at most 100 of them and says how many more there are.
+    PostgreSQL names at most 100 of them and says how many more there are, each with its schema:
+    database.connect() leaves none in the search_path.
     """
     tables = connection.execute(
         b"SELECT c.relname FROM pg_catalog.pg_foreign_table t "
@@ -78,7 +82,6 @@ def drop_all(
         b"AND 'table_name=' || c.relname = ANY (t.ftoptions) ORDER BY c.relname",
         (schema,),
     ).fetchall()
-    connection.execute(b"SET LOCAL search_path = pg_catalog, pg_temp")  # so names come qualified
     connection.execute(b"SET LOCAL lc_messages = 'C'")
     connection.execute(b"SET LOCAL client_min_messages = notice")
     dropped: list[str] = []
@@ -112,9 +115,10 @@ def drop_all(
 
 
 def has_rows(connection: Connection, schema: str, table: str) -> bool:
-    """Whether there is such a table, with rows."""
+    """Whether there is such a table, with rows; a view, which could run anything, is not read."""
     name = sql.Identifier(schema, table)
-    if value(connection, "SELECT pg_catalog.to_regclass(%s)", name.as_string(connection)) is None:
+    query = "SELECT relkind = 'r' FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass(%s)"
+    if not value(connection, query, name.as_string(connection)):
         return False
     row = connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(name)).fetchone()
     return row is not None
