@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from scan_service import append
 from servers import SHAPES, Sandbox, start
 
 Db = psycopg.Connection[tuple[Any, ...]]
@@ -56,6 +57,8 @@ def test_passing_faults_cost_no_row(sandbox: Sandbox, db: Db, fault: str) -> Non
 
 ERRORS = [
     ("access-denied", "AWS refused logs:FilterLogEvents", "Allow logs:FilterLogEvents"),
+    ("kms-denied", "AWS refused logs:FilterLogEvents", "allow kms:Decrypt on its KMS key"),
+    ("policy-denied", "AWS refused logs:FilterLogEvents", "deny in a service control policy"),
     ("expired-token", "AWS refused logs:FilterLogEvents", "Renew the AWS credentials"),
     ("invalid-signature", "AWS refused logs:FilterLogEvents", "clock"),
     ("not-found", 'log group "shapes" does not exist', "cloudtrail_trail"),
@@ -116,7 +119,7 @@ def test_killing_the_service_in_mid_scan_is_an_error(kind: str) -> None:
 
 def test_a_chain_that_breaks_is_an_error(kind: str) -> None:
     broken = {
-        "repeated-token": "the same nextToken twice",
+        "repeated-token": "the same nextToken 7 times in a row",
         "expired-next-token": "AWS refused logs:FilterLogEvents",
     }
     for sandbox in start(kind, "paged", "--events", str(SHAPES), "--scan-mb", "0.01"):
@@ -128,6 +131,22 @@ def test_a_chain_that_breaks_is_an_error(kind: str) -> None:
                 assert message in text(raised.value)
                 sandbox.command("fault", fault, "off")
             assert db.execute(COUNT).fetchone() == (96,)
+
+
+def test_a_token_that_comes_again_is_waited_out(kind: str) -> None:
+    for sandbox in start(kind, "patient", "--events", str(SHAPES), "--scan-mb", "0.01"):
+        for number in range(120):  # three pages of groups
+            append(sandbox, f"g{number}", [])
+        with sandbox.connect() as db:
+            db.execute("SET cloudtrail_fdw.cache = off")
+            history = db.execute("SELECT count(*) FROM cloudtrail_event_history").fetchone()
+            sandbox.command("fault", "patient-token", "on")
+            assert db.execute(COUNT).fetchone() == (96,)
+            newest = f"SELECT count(*), count(DISTINCT log_event_id) FROM (SELECT * {NEWEST}) e"
+            assert db.execute(newest).fetchone() == (7, 7)
+            history_now = db.execute("SELECT count(*) FROM cloudtrail_event_history").fetchone()
+            assert history_now == history
+            assert db.execute("SELECT count(*) FROM cloudwatch_log_group").fetchone() == (121,)
 
 
 @pytest.mark.parametrize("fault", ["empty-pages"], indirect=True)

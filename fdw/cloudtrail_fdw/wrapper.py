@@ -20,9 +20,11 @@ from cloudtrail_fdw.declare import Order, Table
 from cloudtrail_fdw.errors import FdwError, missing_package
 from cloudtrail_fdw.handler import Handler, at_exit, runtime_columns
 from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
+from cloudtrail_fdw.recent import Recent
 
 SESSION_SETTINGS = tuple(f"cloudtrail_fdw.{option.name}" for option in OPTIONS if option.guc)
 REMOTE_SCHEMA = "cloudtrail"
+MOST_LAYOUTS = 64
 
 
 def tables() -> Mapping[str, Table]:
@@ -73,7 +75,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         self.session: tuple[Optional[str], ...] = ()
         self.settings: Optional[Settings] = None
         self.generation = 0
-        self.layouts: dict[frozenset[str], tuple[str, ...]] = {}
+        self.layouts: Recent[frozenset[str], tuple[str, ...]] = Recent(MOST_LAYOUTS)
         self.in_place_of_rows = (None,) * len(self.layout)
         self.table: Table = guarded(find_table, self.options, self.layout)
         self.handler = Handler()
@@ -117,9 +119,9 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         if not self.handler.active:
             return self.layout
         wanted = frozenset(columns)
-        if wanted not in self.layouts:
-            self.layouts[wanted] = tuple(name if name in wanted else "" for name in self.layout)
-        return self.layouts[wanted]
+        return self.layouts.made(
+            wanted, lambda: tuple(name if name in wanted else "" for name in self.layout)
+        )
 
     def execute(
         self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object = None, **_: object

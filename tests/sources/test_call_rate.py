@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cloudtrail_fdw.sources import call_rate
 from cloudtrail_fdw.sources.call_rate import LEAST, STATE, CallRate
+from cloudtrail_fdw.sources.sealed_file import CHECKSUM, seal
 
 NOW = 1000.0
 
@@ -30,7 +31,7 @@ def turns(bucket: CallRate, count: int, now: float = NOW) -> list[float]:
 
 def rate_in_force(bucket: CallRate) -> float:
     assert bucket.path is not None
-    return float(STATE.unpack(bucket.path.read_bytes())[1])
+    return float(STATE.unpack(bucket.path.read_bytes()[CHECKSUM:])[1])
 
 
 def take(path: Path, count: int, times: multiprocessing.Queue[float]) -> None:
@@ -87,10 +88,11 @@ def test_after_a_pause_the_full_rate_is_tried_again(path: Path) -> None:
     assert rate_in_force(bucket) == 10.0
 
 
-@given(st.binary(max_size=20) | st.builds(STATE.pack, st.floats(), st.floats()))
-def test_a_damaged_file_delays_nobody_for_long(content: bytes) -> None:
+@given(st.binary(max_size=20) | st.builds(STATE.pack, st.floats(), st.floats()), st.booleans())
+def test_a_damaged_file_delays_nobody_for_long(content: bytes, sealed: bool) -> None:
     with tempfile.NamedTemporaryFile() as file:
-        Path(file.name).write_bytes(content)
+        checksum = seal(Path(file.name).name, content) if sealed else b""
+        Path(file.name).write_bytes(checksum + content)
         found = turns(CallRate(10.0, Path(file.name)), 3)
     assert all(NOW - 1 < turn <= NOW + 64 for turn in found)
     assert all(0.0999 < b - a <= 1 / LEAST for a, b in zip(found, found[1:]))

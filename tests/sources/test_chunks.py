@@ -17,7 +17,7 @@ def test_a_name_is_a_chunk_only_when_it_says_everything() -> None:
     assert Chunk.named(chunk.name) == Chunk(1, 2, 3, 4, 5, 6, 7, until=2)
     assert chunk.until == 0
     for name in ("1-2-3-4-5-6.events", "1-2-3-4-5-6-7-8.events", "1-2-3-4-5-6-x.events",
-                 "1-2-3-4-5-6-7.part", "1-2-3-4-5-6--7.events", "shelf.json", ""):  # fmt: skip
+                 "1-2-3-4-5-6-7.part", "1-2-3-4-5-6--7.events", "label", ""):  # fmt: skip
         assert Chunk.named(name) is None
     assert (Chunk(0, 5, 9, 0, 0, 0).known_until, Chunk(0, 9, 5, 0, 0, 0).known_until) == (5, 5)
 

@@ -125,7 +125,7 @@ def test_without_room_rows_are_made_each_time(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(made_rows, "write_whole", refuse)
+    monkeypatch.setattr(made_rows, "write_sealed", refuse)
     maker = Counting()
     assert answer(group, maker) == answer(group, maker) == "876543210"
     assert maker.made == 18

@@ -35,8 +35,6 @@ def remote(server: Remote, tmp_path: Path) -> Iterator[Remote]:
     server.reset()
     tmp_path.chmod(0o700)
     yield server
-    for held in answer_cache.CACHES.values():
-        held.close()
     answer_cache.CACHES.clear()
 
 

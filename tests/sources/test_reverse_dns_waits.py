@@ -56,7 +56,7 @@ def test_silent_addresses_take_no_place_from_others(
 
 
 def test_patience_is_one_for_many_calls(zone: Zone, settings: Settings):
-    cares = dns_channel.channel(settings.dns_servers, settings.dns_timeout)
+    cares = dns_channel.Channel(settings.dns_servers, settings.dns_timeout)
     zone.change({"silent": ["8.8.8.8", "8.8.4.4"]})
 
     def ask(name: str, questions: dns_questions.Questions) -> tuple[str, float]:
@@ -126,13 +126,13 @@ def test_what_got_lost_is_asked_again_and_what_is_slow_is_waited_for(
         return lost.add(data[12:])
 
     patient = replace(settings, dns_timeout=2.0)
-    monkeypatch.setattr(dns_channel, "CHANNELS", {})
+    reverse_dns.LOOKUPS.clear()
     started = time.monotonic()
     with monkeypatch.context() as losing:
         losing.setattr(zone, "answer", lose_first)
         assert resolve(["9.9.7.1"], patient)["9.9.7.1"].status == "none"
     assert len(lost) == 1
     assert time.monotonic() - started < 1.9
-    monkeypatch.setattr(dns_channel, "CHANNELS", {})
+    reverse_dns.LOOKUPS.clear()
     zone.change({"latency_ms": 900})
     assert resolve(["9.9.7.2"], patient)["9.9.7.2"].status == "none"

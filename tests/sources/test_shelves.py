@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import stat
 import subprocess
 import sys
@@ -16,10 +15,11 @@ import pytest
 
 from cloudtrail_fdw.sources import page_cache
 from cloudtrail_fdw.sources.aws import PAGE_BYTES
+from cloudtrail_fdw.sources.cache_directory import read_json
 from cloudtrail_fdw.sources.cloudwatch_logs import PAGE_EVENTS, LogEvent
 from cloudtrail_fdw.sources.fetch_lock import SUFFIX as LOCK
 from cloudtrail_fdw.sources.fetch_lock import fetching
-from cloudtrail_fdw.sources.page_cache import LABEL, PAGES, Chunk, Shelf
+from cloudtrail_fdw.sources.page_cache import LABEL, OF_SHELF, PAGES, Chunk, Shelf
 from cloudtrail_fdw.sources.pieces import Piece, turned
 from cloudtrail_fdw.sources.shelves import Index, Shelves, keep, overlap
 from cloudtrail_fdw.sources.window_ask import FOREVER
@@ -29,7 +29,7 @@ from scan_model import SETTLE, Clock, Group
 def test_a_shelf_has_a_directory_of_its_clauses(group: Group) -> None:
     shelves = Shelves(group.folder / PAGES / "x", "g", SETTLE)
     made = shelves.shelf(("a", "b"), "{ p }")
-    assert json.loads((made.path / LABEL).read_text()) == {
+    assert read_json(made.path / LABEL, 0, OF_SHELF) == {
         "log_group": "g", "filter_pattern": "{ p }", "clauses": ["a", "b"]}  # fmt: skip
     assert made.settle == SETTLE
     assert [(clauses, shelf.path, shelf.settle) for clauses, shelf in shelves.all()] == [

@@ -263,7 +263,7 @@ def test_a_malformed_record_is_a_row_that_says_so(db: Db, fault: str) -> None:
 
 
 BROKEN = [
-    ("repeated-token", "the same NextToken twice"),
+    ("repeated-token", "the same NextToken 7 times in a row"),
     ("truncated-json", "cannot reach AWS"),
     ("access-denied", "AWS refused cloudtrail:LookupEvents"),
 ]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from cloudtrail_fdw.errors import FdwError, missing_package
 from cloudtrail_fdw.options import Settings
+from cloudtrail_fdw.recent import Recent
 from cloudtrail_fdw.sources.cache_directory import own_folder
-from cloudtrail_fdw.sources.sqlite_file import SqliteFile
+from cloudtrail_fdw.sources.sqlite_file import MOST_OPEN, SqliteFile, summed, unsummed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,9 +27,9 @@ PATIENCE = 0.4  # seconds to wait for other writers, who need milliseconds
 LONGEST_WAIT = 900.0  # seconds; a slot further ahead was written by a clock that went wrong
 TABLES = """
     CREATE TABLE IF NOT EXISTS answer (
-        source text, address text, asked real, body text,
+        source text, address text, asked real, body text, sum int,
         PRIMARY KEY (source, address)) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS slot (source text PRIMARY KEY, next real) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS slot (source text PRIMARY KEY, next real, sum int) WITHOUT ROWID;
 """
 
 
@@ -53,12 +54,13 @@ class Cache(SqliteFile):
             found: dict[str, Kept] = {}
             for address in addresses:
                 row = connection.execute(
-                    "SELECT body, asked FROM answer"
+                    "SELECT asked, body, sum FROM answer"
                     " WHERE source = ? AND address = ? AND asked BETWEEN ? AND ?",
                     (source, address, oldest, time.time() + 1),
                 ).fetchone()
                 if row is not None:
-                    found[address] = Kept(read_record(row[0]), row[1])
+                    asked, body = unsummed(row, source, address)
+                    found[address] = Kept(read_record(body), asked)
             return found
 
         return self.run(look, {})
@@ -66,12 +68,12 @@ class Cache(SqliteFile):
     def keep(self, source: str, answers: Mapping[str, Kept]) -> None:
         """Remember answers, in place of the oldest half when the file has no room."""
         rows = [
-            (source, address, kept.asked, json.dumps(kept.record))
+            summed(source, address, kept.asked, json.dumps(kept.record))
             for address, kept in answers.items()
         ]
 
         def write(connection: sqlite3.Connection) -> bool:
-            connection.executemany("REPLACE INTO answer VALUES (?, ?, ?, ?)", rows)
+            connection.executemany("REPLACE INTO answer VALUES (?, ?, ?, ?, ?)", rows)
             return True
 
         def forget(connection: sqlite3.Connection) -> None:
@@ -94,10 +96,14 @@ class Cache(SqliteFile):
         def take(connection: sqlite3.Connection) -> float:
             connection.execute("BEGIN IMMEDIATE")
             now = time.time()
-            row = connection.execute("SELECT next FROM slot WHERE source = ?", (source,)).fetchone()
-            start = max(float(row[0]), now) if row and row[0] - now < LONGEST_WAIT else now
+            row = connection.execute(
+                "SELECT next, sum FROM slot WHERE source = ?", (source,)
+            ).fetchone()
+            due = unsummed(row, source)[0] if row else now
+            start = max(due, now) if due - now < LONGEST_WAIT else now
             if start - now <= patience:
-                connection.execute("REPLACE INTO slot VALUES (?, ?)", (source, start + interval))
+                slot = summed(source, start + interval)
+                connection.execute("REPLACE INTO slot VALUES (?, ?, ?)", slot)
             return start - now
 
         return self.run(take, 0.0)
@@ -107,7 +113,7 @@ class Cache(SqliteFile):
         until = time.time() + min(seconds, LONGEST_WAIT - 1)
 
         def write(connection: sqlite3.Connection) -> None:
-            connection.execute("REPLACE INTO slot VALUES (?, ?)", (source, until))
+            connection.execute("REPLACE INTO slot VALUES (?, ?, ?)", summed(source, until))
 
         self.run(write, None)
 
@@ -120,7 +126,7 @@ def read_record(text: str) -> Optional[dict[str, Any]]:
     return record
 
 
-CACHES: dict[str, Cache] = {}
+CACHES: Recent[str, Cache] = Recent(MOST_OPEN, SqliteFile.close)
 
 
 def cache(settings: Settings) -> Cache:
@@ -140,5 +146,4 @@ def cache(settings: Settings) -> Cache:
             hint="Give option cache_directory of the server a folder that the operating system "
             "user of PostgreSQL owns and nobody else may look into.",
         )
-    CACHES[settings.cache_directory] = Cache(root / FOLDER / FILE)
-    return CACHES[settings.cache_directory]
+    return CACHES.put(settings.cache_directory, Cache(root / FOLDER / FILE))

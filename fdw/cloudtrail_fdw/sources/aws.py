@@ -7,12 +7,15 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Optional
 
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.errors import FdwError, missing_package
 from cloudtrail_fdw.options import Settings
+from cloudtrail_fdw.recent import Recent
 from cloudtrail_fdw.sources.aws_errors import (
     EXPIRED,
     THROTTLED,
@@ -33,23 +36,78 @@ TRIES = 5  # in a row, for failures that may pass
 EXTRA = threading.local()
 PAGE_BYTES = 1_048_576  # of FilterLogEvents
 
-CLIENTS: dict[tuple[Settings, str, str], Any] = {}
-CLIENTS_LOCK = threading.Lock()
+MOST_CLIENTS = 32  # of half a megabyte, and a connection for each call at once
 
 
-def client(settings: Settings, service: str, region: str = "") -> Any:
-    """The boto3 client for ``service``, made once per backend, settings and Region."""
-    key = (settings, service, region)
-    with CLIENTS_LOCK:
-        if key not in CLIENTS:
-            CLIENTS[key] = make_client(settings, service, region)
-        return CLIENTS[key]
+@dataclass
+class Lent:
+    """A client and how many calls it is in; it is closed when it has left and is in none."""
+
+    client: Any
+    calls: int = 0
+    left: bool = False
+
+    def leave(self) -> None:
+        """Note that nobody will ask for it any more."""
+        self.left = True
+        self.close_if_over()
+
+    def close_if_over(self) -> None:
+        """Close its connections once nobody needs them."""
+        if self.left and not self.calls:
+            self.client.close()
+
+
+LENDING = threading.Lock()
+CLIENTS: Recent[tuple[object, ...], Lent] = Recent(MOST_CLIENTS, Lent.leave)
+
+
+@contextlib.contextmanager
+def client(settings: Settings, service: str, region: str = "") -> Iterator[Any]:
+    """The boto3 client for ``service``, kept for others who ask the same as the same caller."""
+    key = (*caller(settings), service, region)
+    with LENDING:
+        lent = CLIENTS.made(key, lambda: Lent(make_client(settings, service, region)))
+        lent.calls += 1
+    try:
+        yield lent.client
+    finally:
+        with LENDING:
+            lent.calls -= 1
+            lent.close_if_over()
+
+
+def caller(settings: Settings) -> tuple[str, ...]:
+    """What a client is made of: who asks, with which credentials, and where."""
+    return (
+        settings.region, settings.profile, settings.role_arn, settings.external_id,
+        settings.role_session_name, settings.endpoint_url, str(settings.use_fips),
+        str(settings.use_dualstack), settings.aws_access_key_id, settings.aws_secret_access_key,
+        settings.aws_session_token,
+    )  # fmt: skip
 
 
 def forget_clients() -> None:
     """Read credentials anew at the next call: those of files and environments do expire."""
-    with CLIENTS_LOCK:
+    with LENDING:
         CLIENTS.clear()
+
+
+@lru_cache(maxsize=1)
+def loader() -> Any:
+    """The services' descriptions, which take 10 MB each: one for all clients."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
+def new_session() -> Any:
+    """A session of botocore's that reads descriptions no client has read before."""
+    from botocore.session import get_session
+
+    made = get_session()
+    made.register_component("data_loader", loader())
+    return made
 
 
 def make_client(settings: Settings, service: str, region: str) -> Any:
@@ -71,6 +129,7 @@ def make_client(settings: Settings, service: str, region: str) -> Any:
     )
     try:
         session = boto3.Session(
+            botocore_session=new_session(),
             profile_name=settings.profile or None,
             region_name=region or settings.region or None,
             aws_access_key_id=settings.aws_access_key_id or None,
@@ -156,7 +215,6 @@ def assume_role(session: Any, settings: Settings, config: Any) -> Any:
         AssumeRoleCredentialFetcher,
         DeferredRefreshableCredentials,
     )
-    from botocore.session import get_session
 
     def create(name: str, **arguments: Any) -> Any:
         return session.client(
@@ -169,7 +227,7 @@ def assume_role(session: Any, settings: Settings, config: Any) -> Any:
     fetcher = AssumeRoleCredentialFetcher(
         create, session.get_credentials(), settings.role_arn, extra_args=extra
     )
-    assumed = get_session()
+    assumed = new_session()
     assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 - there is no setter
         method="assume-role", refresh_using=fetcher.fetch_credentials
     )
@@ -196,9 +254,9 @@ def invoke(
             if rate is not None:
                 rate.wait(stop)
             EXTRA.parameters = extra
-            call = getattr(client(settings, service, region), operation)
-            began = time.monotonic()
-            answer = read(call(**parameters))
+            with client(settings, service, region) as asked:
+                began = time.monotonic()
+                answer = read(getattr(asked, operation)(**parameters))
             if rate is not None:
                 rate.answered(time.monotonic() - began)
             return answer

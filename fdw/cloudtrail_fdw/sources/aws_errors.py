@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cloudtrail_fdw.errors import FdwError
 
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException",
@@ -17,6 +19,18 @@ QUOTABLE = frozenset({"InvalidParameterException", "ResourceNotFoundException",
                       "InvalidOperationException",
                       "AccessDeniedException", "AccessDenied",
                       "TrailNotFoundException"})  # fmt: skip
+
+
+OF_STS = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
+NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z]+)")
+DENYING_POLICY = re.compile(r"explicit deny in an? [A-Za-z -]*(?:policy|boundary)")
+SILENT_POLICY = re.compile(r"because no ([A-Za-z -]+(?:policy|boundary)) allows")
+OWN_POLICIES = frozenset({"identity-based policy", "resource-based policy"})
+KEY = re.compile(r"(?i:KMS key|customer master key)|\bkms:[A-Z]|arn:aws[a-z-]*:kms:")
+KEY_HINT = (
+    "The log group is encrypted: allow kms:Decrypt on its KMS key to the credentials in use, by "
+    "IAM or by the key's policy, and see that the key is enabled."
+)
 
 
 class BadAnswerError(Exception):
@@ -44,7 +58,9 @@ def may_pass(error: Exception, code: str) -> bool:
 
 def failure(error: Exception, code: str, service: str, operation: str) -> FdwError:
     """The error of an AWS call for the person who asked; never a secret."""
-    action = service_action(service, operation)
+    # renewed credentials are another call's
+    asked = getattr(error, "operation_name", "")
+    action = f"sts:{asked}" if asked in OF_STS else service_action(service, operation)
     if not code:
         return local_failure(error)
     text = str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
@@ -53,9 +69,8 @@ def failure(error: Exception, code: str, service: str, operation: str) -> FdwErr
     sqlstate = "HV000"
     if code in EXPIRED:
         hint, sqlstate = "Renew the AWS credentials of the PostgreSQL server's user.", "28000"
-    elif code.startswith("AccessDenied") or code == "UnauthorizedOperation":
-        hint = f"Allow {action} to the credentials in use (docs/iam-policy.json)."
-        sqlstate = "28000"
+    elif code.startswith(("AccessDenied", "KMS")) or code == "UnauthorizedOperation":
+        hint, sqlstate = permission_hint(action, text), "28000"
     elif code in CLOCK:
         hint, sqlstate = "Check the server's clock and the secret access key.", "28000"
     elif code in THROTTLED:
@@ -63,9 +78,38 @@ def failure(error: Exception, code: str, service: str, operation: str) -> FdwErr
         sqlstate = "53400"
     elif code in PASSING:
         hint, sqlstate = "The service failed several times in a row; try again later.", "HV00N"
+    elif is_about_key(text):
+        hint = KEY_HINT
     elif code == "ResourceNotFoundException":
         hint, sqlstate = "Check the name, the account and the Region.", "HV00R"
     return FdwError(f"AWS refused {action}", detail=detail, hint=hint, sqlstate=sqlstate)
+
+
+def permission_hint(action: str, text: str) -> str:
+    """What to allow, and where, by AWS's own words for who refused.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """
+    named = NAMED_ACTION.search(text)
+    refused = named[1] if named else action
+    denying, silent = DENYING_POLICY.search(text), SILENT_POLICY.search(text)
+    if denying:
+        return f"There is an {denying[0]}: change it, whatever others allow ({refused})."
+    if is_about_key(text):
+        return KEY_HINT
+    if silent and silent[1] not in OWN_POLICIES:
+        return f"Allow {refused} in the {silent[1]}, too."
+    if refused == "sts:AssumeRole":
+        return (
+            "Allow sts:AssumeRole on role_arn to the credentials in use, and let the role trust "
+            "them, by external_id if it asks for one."
+        )
+    return f"Allow {refused} to the credentials in use (docs/iam-policy.json)."
+
+
+def is_about_key(text: str) -> bool:
+    """Whether the reason is the KMS key that a log group is encrypted with."""
+    return KEY.search(text) is not None
 
 
 def local_failure(error: Exception) -> FdwError:

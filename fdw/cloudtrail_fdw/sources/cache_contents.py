@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cloudtrail_fdw.sources.cache_directory import found, read_json
-from cloudtrail_fdw.sources.page_cache import LABEL, PAGES, ROWS, SUFFIX, Chunk, listed
+from cloudtrail_fdw.sources.page_cache import LABEL, OF_SHELF, PAGES, ROWS, SUFFIX, Chunk, listed
 
 CLEARED = ".cleared-"  # before the name of what is being removed
 ABANDONED = 3600.0  # seconds after which a part of a file is nobody's
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 def entries(root: Path) -> Iterator[Entry]:
     """All chunks, those of one group and pattern together."""
     for label in sorted(found(root / PAGES, f"*/*/{LABEL}")):
-        what = read_json(label, 0) or {}
+        what = read_json(label, 0, OF_SHELF) or {}
         for chunk in sorted(listed(label.parent), key=lambda chunk: chunk.start):
             yield Entry(str(what.get("log_group", "")), str(what.get("filter_pattern", "")), chunk)
 

@@ -11,12 +11,12 @@ import json
 import os
 import pwd
 import stat
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
 from cloudtrail_fdw.options import Settings
+from cloudtrail_fdw.sources.sealed_file import read_sealed, write_sealed
 
 
 def cache_root(settings: Settings) -> Optional[Path]:
@@ -46,32 +46,22 @@ def found(folder: Path, pattern: str) -> list[Path]:
         return []
 
 
-def read_json(path: Path, oldest: float) -> Optional[dict[str, Any]]:
-    """An object that was written after ``oldest`` (seconds since 1970), else None."""
+def read_json(path: Path, oldest: float, parts: int = 1) -> Optional[dict[str, Any]]:
+    """An object that was written after ``oldest`` (seconds since 1970), else None.
+
+    ``parts`` of the path say what it is of: see sealed_file.
+    """
     try:
         if path.stat().st_mtime < oldest:
             return None
-        content = json.loads(path.read_bytes())
+        content = read_sealed(path, parts)
+        found = None if content is None else json.loads(bytes(content))
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) else None
+    return found if isinstance(found, dict) else None
 
 
-def write_json(path: Path, content: Mapping[str, object]) -> None:
+def write_json(path: Path, content: Mapping[str, object], parts: int = 1) -> None:
     """Keep an object; a full or read-only disk costs the cache, not the query."""
     with contextlib.suppress(OSError):
-        write_whole(path, json.dumps(content).encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all; OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{os.getpid()}-{time.monotonic_ns()}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+        write_sealed(path, json.dumps(content).encode(), parts)

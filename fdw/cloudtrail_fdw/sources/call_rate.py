@@ -19,6 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
+from cloudtrail_fdw.recent import Recent
+from cloudtrail_fdw.sources.sealed_file import CHECKSUM, seal, unsealed
+
 QUOTAS = {"us-east-1": 25.0, "eu-central-1": 5.0, "ap-northeast-3": 5.0, "ap-southeast-3": 5.0,
           "ca-west-1": 5.0, "il-central-1": 5.0}  # fmt: skip
 QUOTA = 10.0  # of every other Region
@@ -73,7 +76,8 @@ class CallRate:
             with contextlib.suppress(OSError):  # a cache that cannot be used costs only its use
                 if self.path:
                     descriptor = stack.enter_context(shared(self.path))
-                    held = os.pread(descriptor, STATE.size, 0)
+                    sealed = os.pread(descriptor, CHECKSUM + STATE.size, 0)
+                    held = bytes(unsealed(self.path.name, sealed) or b"")
             due, rate = STATE.unpack(held) if len(held) == STATE.size else (0.0, self.quota)
             if not LEAST <= rate <= self.quota:  # NaN is not either
                 rate = self.quota
@@ -85,9 +89,9 @@ class CallRate:
             else:
                 due, rate = turn + 1 / rate, min(self.quota, rate + RECOVERY * self.quota)
             self.memory = STATE.pack(due, rate)
-            if descriptor >= 0:
+            if self.path and descriptor >= 0:
                 with contextlib.suppress(OSError):
-                    os.pwrite(descriptor, self.memory, 0)
+                    os.pwrite(descriptor, seal(self.path.name, self.memory) + self.memory, 0)
             return turn
 
 
@@ -102,8 +106,8 @@ def shared(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-RATES: dict[tuple[str, str], CallRate] = {}
-RATES_LOCK = threading.Lock()
+MOST_RATES = 1_000  # of a kilobyte
+RATES: Recent[tuple[str, str], CallRate] = Recent(MOST_RATES)
 
 
 def call_rate(bucket: str, region: str, most: int, directory: Optional[Path]) -> CallRate:
@@ -111,5 +115,4 @@ def call_rate(bucket: str, region: str, most: int, directory: Optional[Path]) ->
     quota = float(most) or QUOTAS.get(region, QUOTA)
     path = directory / f"rate-{bucket}-{region}" if directory else None
     key = (f"{bucket} {quota}", str(path))
-    with RATES_LOCK:
-        return RATES.setdefault(key, CallRate(quota, path))
+    return RATES.made(key, lambda: CallRate(quota, path))

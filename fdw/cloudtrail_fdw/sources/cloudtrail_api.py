@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
+from cloudtrail_fdw.recent import Recent
 from cloudtrail_fdw.sources import aws
 from cloudtrail_fdw.sources.aws_errors import BadAnswerError
 from cloudtrail_fdw.sources.cache_directory import cache_root, read_json, write_json
@@ -16,7 +17,8 @@ from cloudtrail_fdw.sources.log_groups import LogGroup, answer_name
 
 TRAILS_LAST = 60.0  # seconds
 NO_TRAIL, REFUSED = "HV00R", "28000"  # SQLSTATEs
-ACCOUNTS: dict[Settings, str] = {}
+MOST_ACCOUNTS = 1_000
+ACCOUNTS: Recent[str, str] = Recent(MOST_ACCOUNTS)
 
 
 def with_member(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -118,20 +120,23 @@ def event_selectors(
 
 def region(settings: Settings) -> str:
     """The Region that calls go to when nothing else names one."""
-    return settings.region or str(aws.client(settings, "logs").meta.region_name)
+    if settings.region:
+        return settings.region
+    with aws.client(settings, "logs") as client:
+        return str(client.meta.region_name)
 
 
 def account(settings: Settings, stop: threading.Event, required: bool) -> Optional[str]:
     """The caller's account, asked of STS once; unless ``required`` a refusal is no error."""
-    if settings not in ACCOUNTS:
-        try:
-            read = with_member("Account")
-            answer = aws.invoke(settings, "sts", "get_caller_identity", stop, read=read)
-        except FdwError:
-            if required:
-                raise
-            return None
-        if answer is None:
-            return None
-        ACCOUNTS[settings] = answer["Account"]
-    return ACCOUNTS[settings]
+    whose = answer_name(settings, "account")
+    known = ACCOUNTS.get(whose)
+    if known is not None:
+        return known
+    try:
+        read = with_member("Account")
+        answer = aws.invoke(settings, "sts", "get_caller_identity", stop, read=read)
+    except FdwError:
+        if required:
+            raise
+        return None
+    return None if answer is None else ACCOUNTS.put(whose, str(answer["Account"]))

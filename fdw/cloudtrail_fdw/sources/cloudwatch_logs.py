@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Optional
 
 import msgspec
@@ -21,13 +22,15 @@ import msgspec
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws
-from cloudtrail_fdw.sources.aws_errors import BadAnswerError
+from cloudtrail_fdw.sources.aws_errors import BadAnswerError, is_about_key
 from cloudtrail_fdw.sources.budget import Budget
 from cloudtrail_fdw.sources.call_rate import CallRate
 from cloudtrail_fdw.sources.log_groups import LogGroup
+from cloudtrail_fdw.sources.page_tokens import PageTokens
 
 LOG = logging.getLogger(__name__)
 PAGE_EVENTS = 10_000
+EVENT_ID = attrgetter("event_id")
 # A \ud800-like escape in the answer itself; msgspec refuses what is no pair, json reads it.
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -88,7 +91,7 @@ def read_pages(
     """
     asked = {**group.parameter(), **window.parameters()}
     extra: dict[str, object] = {"startFromHead": False} if newest_first else {}
-    token: Optional[str] = None
+    tokens = PageTokens[LogEvent]("CloudWatch Logs", "nextToken", EVENT_ID, stop)
     while not stop.is_set():
         budget.check()
         try:
@@ -97,7 +100,7 @@ def read_pages(
                 budget=budget, rate=rate, extra=extra, **asked,
             )  # fmt: skip
         except FdwError as error:
-            spare = spare_parameter(error, window) if token is None else ""
+            spare = spare_parameter(error, window) if tokens.latest is None else ""
             if spare not in asked:
                 raise explained(error, group, settings) from None
             LOG.warning("CloudWatch Logs refused %s %s", spare, asked.pop(spare))
@@ -106,13 +109,13 @@ def read_pages(
             return
         answer, size = page
         budget.spend(size, len(answer.events))
-        yield answer.events, answer.next_token is None
+        events = tokens.fresh(answer.events)
         if answer.next_token is None:
+            yield events, True
             return
-        if answer.next_token == token:
-            raise FdwError("CloudWatch Logs gave the same nextToken twice",
-                           hint="Run the query again.")  # fmt: skip
-        token = asked["nextToken"] = answer.next_token
+        if events or answer.next_token != tokens.latest:
+            yield events, False
+        asked["nextToken"] = tokens.follow(answer.next_token, events)
 
 
 def spare_parameter(error: FdwError, window: Window) -> str:
@@ -143,7 +146,8 @@ def read_page(answer: Any) -> tuple[Page, int]:
 
 def explained(error: FdwError, group: LogGroup, settings: Settings) -> FdwError:
     """The error with the group's name in it, where the group is the reason."""
-    if (error.detail or "").startswith("InvalidOperationException"):
+    detail = error.detail or ""
+    if detail.startswith("InvalidOperationException") and not is_about_key(detail):
         return wrong_class(group)
     if error.sqlstate != "HV00R":
         return error

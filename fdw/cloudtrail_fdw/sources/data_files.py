@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Generic, TypeVar, Union
 
 from cloudtrail_fdw.errors import FdwError
+from cloudtrail_fdw.recent import Recent
 
 T = TypeVar("T")
 SAMPLES = Path(__file__).parent.parent / "data"
@@ -22,6 +23,7 @@ GEOLOCATION = "geolocation.mmdb"
 ASN = "asn.mmdb"
 IP_RANGES = "ip-ranges.json"
 UPDATE_HINT = "Run cloudtrail-fdw data update, which replaces it and checks what it got."
+MOST_FILES = 4  # versions of one that are open: servers of one database may name their own
 Stamp = tuple[int, int, int, int]
 
 
@@ -85,7 +87,7 @@ class Watched(Generic[T]):
         self.option = option
         self.name = name
         self.load = load
-        self.held: dict[str, Held[T]] = {}
+        self.held: Recent[str, Held[T]] = Recent(MOST_FILES)
 
     def current(self, setting: str, patience: float = 0.0) -> T:
         """The content; the file is looked at unless that was done ``patience`` seconds ago."""
@@ -97,10 +99,8 @@ class Watched(Generic[T]):
         if held is not None and (held.path, held.stamp) == (path, stamp):
             held.checked = now
             return held.value
-        self.held.pop(setting, None)
-        value = self.load(Path(path))
-        self.held[setting] = Held(path, stamp, now, value)
-        return value
+        self.held.drop(setting)
+        return self.held.put(setting, Held(path, stamp, now, self.load(Path(path)))).value
 
     def find(self, setting: str) -> tuple[str, Stamp]:
         """The file that ``setting`` leads to; FdwError when it names one that is not there."""

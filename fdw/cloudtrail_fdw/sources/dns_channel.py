@@ -6,7 +6,6 @@ own sees a cancel. pycares 5.0 changed ``query`` and its results; older ones do 
 
 from __future__ import annotations
 
-import os
 import selectors
 import sys
 from collections.abc import Callable
@@ -39,7 +38,6 @@ class Channel:
     """A c-ares channel of this process, for one list of servers and one patience of them."""
 
     def __init__(self, servers: str, timeout: float) -> None:
-        self.pid = os.getpid()
         self.pycares = load_pycares()
         self.selector = selectors.DefaultSelector()
         self.cancels = 0
@@ -63,6 +61,8 @@ class Channel:
 
     def watch(self, fd: int, readable: bool, writable: bool) -> None:
         """What c-ares wants to be told about one of its sockets."""
+        if self.selector.get_map() is None:  # closed; c-ares lets go of its sockets later
+            return
         wanted = selectors.EVENT_READ * readable | selectors.EVENT_WRITE * writable
         known = fd in self.selector.get_map()
         if known and wanted:
@@ -86,6 +86,11 @@ class Channel:
             self.cares.query(question.name, kind, callback=answered)
         except (self.pycares.AresError, ValueError):  # a refused connection is raised at once
             landed(Reply("error"))
+
+    def close(self) -> None:
+        """Let go of its sockets and thread; it must not be asked any more."""
+        self.cares.close()
+        self.selector.close()
 
     def cancel(self) -> None:
         """Let nothing stay on its way; nobody is called for what was."""
@@ -117,17 +122,6 @@ class Channel:
             return Reply("none")
         # an alias on the way to the records (RFC 2317) may be good for a shorter time
         return Reply("found", tuple(plain), min(record.ttl for record in result.answer))
-
-
-CHANNELS: dict[tuple[str, float, str], Channel] = {}
-
-
-def channel(servers: str, timeout: float, use: str = "") -> Channel:
-    """This process's channel to these servers for one use; FdwError when there cannot be one."""
-    held = CHANNELS.get((servers, timeout, use))
-    if held is None or held.pid != os.getpid():
-        held = CHANNELS[servers, timeout, use] = Channel(servers, timeout)
-    return held
 
 
 def load_pycares() -> Any:

@@ -11,15 +11,17 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from operator import itemgetter
 from typing import Any, Optional
 
 from cloudtrail_fdw import times
-from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.sources import aws
 from cloudtrail_fdw.sources.budget import Budget
 from cloudtrail_fdw.sources.cloudtrail_api import with_member
+from cloudtrail_fdw.sources.page_tokens import PageTokens
 
+EVENT_ID = itemgetter("EventId")
 LONGEST = 2000  # characters of an attribute's value, where those of DOUBLE count twice
 DOUBLE = "_ ,\n"
 FIRST_SECOND = 1_356_998_400  # 2013-01-01, CloudTrail's first year
@@ -81,7 +83,7 @@ def lookup_pages(
     """The pages of events, as boto3 shapes them; raises FdwError, also when a budget runs out."""
     read = with_member("Events")
     for asked in lookup.chains():
-        token: Optional[str] = None
+        tokens = PageTokens[dict[str, Any]]("CloudTrail", "NextToken", EVENT_ID, stop)
         while not stop.is_set():
             budget.check()
             page = aws.invoke(
@@ -89,13 +91,10 @@ def lookup_pages(
             )
             if page is None:
                 return
-            events = page["Events"]
+            events = tokens.fresh(page["Events"])
             size = sum(len(event.get("CloudTrailEvent", "")) for event in events)
             budget.spend(size, len(events))
             yield events
             if "NextToken" not in page:
                 break
-            if page["NextToken"] == token:
-                raise FdwError("CloudTrail gave the same NextToken twice",
-                               hint="Run the query again.")  # fmt: skip
-            token = asked["NextToken"] = page["NextToken"]
+            asked["NextToken"] = tokens.follow(page["NextToken"], events)

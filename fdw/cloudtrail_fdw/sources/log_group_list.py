@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Optional
 
@@ -19,7 +20,9 @@ from cloudtrail_fdw.sources import aws
 from cloudtrail_fdw.sources.cache_directory import write_json
 from cloudtrail_fdw.sources.cloudtrail_api import with_member
 from cloudtrail_fdw.sources.log_groups import GroupFacts, LogGroup, answer_name, known_facts
+from cloudtrail_fdw.sources.page_tokens import PageTokens
 
+ARN = itemgetter("arn")
 BEGINNING = re.compile(r"[.\-_/#A-Za-z0-9]{0,512}", re.ASCII)  # what a name may hold
 
 
@@ -40,18 +43,16 @@ def group_pages(
     """The pages of groups that ``asked`` selects, as boto3 shapes them."""
     asked = dict(asked)
     read = with_member("logGroups")
-    token: Optional[str] = None
+    tokens = PageTokens[dict[str, Any]]("CloudWatch Logs", "nextToken", ARN, stop)
     while not stop.is_set():
         page = aws.invoke(settings, "logs", "describe_log_groups", stop, region, read, **asked)
         if page is None:
             return
-        yield page["logGroups"]
+        groups = tokens.fresh(page["logGroups"])
+        yield groups
         if "nextToken" not in page:
             return
-        if page["nextToken"] == token:
-            raise FdwError("CloudWatch Logs gave the same nextToken twice",
-                           hint="Run the query again.")  # fmt: skip
-        token = asked["nextToken"] = page["nextToken"]
+        asked["nextToken"] = tokens.follow(page["nextToken"], groups)
 
 
 def find_facts(

@@ -127,10 +127,7 @@ def known_facts(settings: Settings, group: LogGroup, root: Optional[Path]) -> Op
 def answer_name(settings: Settings, kind: str, *asked: str) -> str:
     """A file's name for an answer to these credentials; nothing can be read from it."""
     parts = [
-        *asked, settings.region, settings.profile, settings.role_arn, settings.external_id,
-        settings.role_session_name, settings.endpoint_url, str(settings.use_fips),
-        str(settings.use_dualstack), settings.aws_access_key_id, settings.aws_secret_access_key,
-        settings.aws_session_token,
+        *asked, *aws.caller(settings),
         *(f"{name}={os.environ[name]}" for name in sorted(os.environ) if name.startswith("AWS_")),
         *map(str, credential_file_times()),
     ]  # fmt: skip

@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Optional
 
-from cloudtrail_fdw.sources.cache_directory import write_whole
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
-from cloudtrail_fdw.sources.page_cache import ROWS, Chunk, Shelf, checked, checksum, shelf_name
+from cloudtrail_fdw.sources.page_cache import OF_SHELF, ROWS, Chunk, Shelf, shelf_name
+from cloudtrail_fdw.sources.sealed_file import read_sealed, write_sealed
 
 SHARE = 0.5  # of a chunk's bytes: rows that take more are not worth their room
 
@@ -54,7 +54,7 @@ class RowMaker:
         """The rows of all events of a chunk, None when there are none or the file is damaged."""
         path = place.shelf.path / self.name(place)
         with contextlib.suppress(OSError):
-            rows = checked(path.read_bytes())
+            rows = read_sealed(path, OF_SHELF)
             if rows is None:
                 path.unlink()
                 return None
@@ -78,7 +78,7 @@ class RowMaker:
     def keep(self, place: Place, rows: bytes) -> None:
         """Put rows beside their chunk; raises OSError."""
         path = place.shelf.path / self.name(place)
-        write_whole(path, checksum(rows) + rows)
+        write_sealed(path, rows, OF_SHELF)
         try:
             os.utime(place.shelf.path / place.chunk.name)  # they are to leave before it
         except FileNotFoundError:  # whoever removed it may not have seen them

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from cloudtrail_fdw.recent import Recent
 from cloudtrail_fdw.sources.cache_directory import cache_root
-from cloudtrail_fdw.sources.sqlite_file import SqliteFile
+from cloudtrail_fdw.sources.sqlite_file import MOST_OPEN, SqliteFile, summed, unsummed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,11 +28,11 @@ AT_ONCE = 500  # parameters; older SQLites take 999
 FOR_EVER = 1e9  # patience of an answer that is none of impatience
 TABLES = """
     CREATE TABLE IF NOT EXISTS name (
-        servers text, pointer text, confirm int, expiry real, patience real, body text,
+        servers text, pointer text, confirm int, expiry real, patience real, body text, sum int,
         PRIMARY KEY (servers, confirm, pointer)) WITHOUT ROWID;
 """
 FIND = (
-    "SELECT pointer, body, expiry FROM name WHERE servers = ? AND confirm = ?"
+    "SELECT pointer, expiry, patience, body, sum FROM name WHERE servers = ? AND confirm = ?"
     " AND expiry BETWEEN ? AND ? AND patience >= ? AND pointer IN ({})"
 )
 STATUSES = frozenset({"found", "confirmed", "none", "timeout", "error"})
@@ -73,7 +74,8 @@ class NameCache(SqliteFile):
                     FIND.format(", ".join("?" * len(some))),
                     (servers, confirm, now, now + LONGEST_KEPT, patience, *some),
                 )
-                for pointer, body, expiry in rows:
+                for pointer, *row in rows:
+                    expiry, _, body = unsummed(row, servers, pointer, confirm)
                     found[pointer] = read_answer(body), expiry - now
             return found
 
@@ -93,12 +95,12 @@ class NameCache(SqliteFile):
         """Write what is waiting in one transaction, in place of half of what goes first."""
         if not self.waiting or time.monotonic() < self.next_attempt:
             return
-        rows = [(*key, *row) for key, row in self.waiting.items()]
+        rows = [summed(*key, *row) for key, row in self.waiting.items()]
 
         def insert(connection: sqlite3.Connection) -> bool:
             connection.executemany(
-                "REPLACE INTO name (servers, pointer, confirm, expiry, patience, body)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "REPLACE INTO name (servers, pointer, confirm, expiry, patience, body, sum)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             return True
@@ -128,7 +130,7 @@ def read_answer(text: str) -> Answer:
     return Answer(name, tuple(names), status)
 
 
-CACHES: dict[Path, NameCache] = {}
+CACHES: Recent[Path, NameCache] = Recent(MOST_OPEN, SqliteFile.close)
 
 
 def name_cache(settings: Settings) -> Optional[NameCache]:
@@ -140,6 +142,4 @@ def name_cache(settings: Settings) -> Optional[NameCache]:
         import sqlite3  # noqa: F401 - some builds of Python lack it
     except ImportError:
         return None
-    if root not in CACHES:
-        CACHES[root] = NameCache(root / FOLDER / FILE)
-    return CACHES[root]
+    return CACHES.made(root, lambda: NameCache(root / FOLDER / FILE))

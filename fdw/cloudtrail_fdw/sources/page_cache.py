@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import os
 import time
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,17 +19,20 @@ from typing import Optional
 
 import msgspec
 
-from cloudtrail_fdw.sources.cache_directory import found, write_whole
+from cloudtrail_fdw.sources.cache_directory import found
 from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
+from cloudtrail_fdw.sources.sealed_file import read_sealed, write_sealed
 
 EVENTS = msgspec.msgpack.Decoder(list[LogEvent])
 MERGED_BYTES = 1_000_000  # neighbours are joined up to this size
 UNBROKEN = 1 << 52  # ms
 PAGES = "pages"  # the part of the cache that holds log events
-LABEL = "shelf.json"  # beside the chunks: what they are of
+LABEL = "label"  # beside the chunks: what they are of
 SUFFIX = ".events"
 ROWS = ".rows"  # of what was made of a chunk's events
-CHECKSUM = 4  # bytes in front of the events
+# How many parts of a path say what is in a file: group, shelf and name, or group and name.
+OF_SHELF = 3
+OF_GROUP = 2
 DAY = 86_400_000  # ms
 
 
@@ -85,18 +87,32 @@ class Shelf:
         """``settle`` in ms."""
         self.path = path
         self.settle = settle
+        self.settle_file = path.parent / "settle"
 
     def longest_wait(self) -> float:
         """The settle time in force, in ms: longer than asked for where that proved too short."""
-        with contextlib.suppress(OSError, ValueError):
-            return max(self.settle, float((self.path.parent / "settle").read_text("ascii")))
+        try:
+            settle = read_sealed(self.settle_file, OF_GROUP)
+            if settle is not None:
+                return max(self.settle, float(bytes(settle)))
+            self.distrust()
+        except FileNotFoundError:
+            pass
+        except OSError:  # there is a longer one, and nobody can tell how long
+            return UNBROKEN
         return self.settle
+
+    def distrust(self) -> None:
+        """Remove the group's chunks, as nobody knows how long they had to settle; OSError."""
+        for path in found(self.path.parent, f"*/*{SUFFIX}"):
+            path.unlink(missing_ok=True)
+        self.settle_file.unlink(missing_ok=True)
 
     def widen(self, events: Iterable[LogEvent]) -> None:
         """Remember events that came later than half the settle time."""
         latest = max((event.ingestion_time - event.timestamp for event in events), default=0)
         if latest * 2 > self.longest_wait():
-            write_whole(self.path.parent / "settle", b"%d" % (latest * 2))
+            write_sealed(self.settle_file, b"%d" % (latest * 2), OF_GROUP)
 
     def chunks(self, max_age: float = 0.0) -> list[Chunk]:
         """What may be used now: what had settled when it was fetched, or is ``max_age`` ms old."""
@@ -116,7 +132,7 @@ class Shelf:
         """Its events in the order of delivery; None, and the file gone, when it is damaged."""
         path = self.path / chunk.name
         try:
-            body = checked(path.read_bytes())
+            body = read_sealed(path, OF_SHELF)
             if body is not None:
                 with contextlib.suppress(OSError):
                     os.utime(path)  # the least recently used go first
@@ -194,7 +210,7 @@ class Shelf:
     def write(self, chunk: Chunk, events: Sequence[LogEvent]) -> None:
         """Put a chunk in its place; raises OSError."""
         body = msgspec.msgpack.encode(list(events))
-        write_whole(self.path / chunk.name, checksum(body) + body)
+        write_sealed(self.path / chunk.name, body, OF_SHELF)
 
 
 def listed(path: Path) -> list[Chunk]:
@@ -204,17 +220,6 @@ def listed(path: Path) -> list[Chunk]:
     except OSError:
         return []
     return [chunk for chunk in map(Chunk.named, names) if chunk is not None]
-
-
-def checked(content: bytes) -> Optional[memoryview]:
-    """What follows the checksum; None where it is damaged."""
-    body = memoryview(content)[CHECKSUM:]
-    return body if content[:CHECKSUM] == checksum(body) else None
-
-
-def checksum(body: bytes | memoryview) -> bytes:
-    """What tells a damaged file."""
-    return zlib.adler32(body).to_bytes(CHECKSUM, "big")
 
 
 def shelf_name(parts: Sequence[str]) -> str:

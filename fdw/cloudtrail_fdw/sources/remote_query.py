@@ -29,7 +29,7 @@ class Statement:
     trouble: Optional[TroubleError] = None
 
 
-STATEMENTS: dict[str, Statement] = {}
+STATEMENTS: dict[str, Statement] = {}  # of the running query, by callers
 STAMP = interrupts.backend_function("GetCurrentStatementStartTimestamp", ctypes.c_int64)
 
 
@@ -38,6 +38,8 @@ def statement(caller: str, source: Source, settings: Settings) -> Statement:
     stamp = int(STAMP()) if STAMP else 0
     held = STATEMENTS.get(caller)
     if held is None or not stamp or held.stamp != stamp:
+        for other in [name for name, each in STATEMENTS.items() if each.stamp != stamp]:
+            del STATEMENTS[other]
         held = STATEMENTS[caller] = Statement(stamp, Budget(settings, source.table))
         record(held.budget)
     return held

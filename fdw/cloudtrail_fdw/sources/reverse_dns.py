@@ -7,9 +7,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from cloudtrail_fdw.recent import Recent
 from cloudtrail_fdw.sources import addresses_ahead
 from cloudtrail_fdw.sources.address import Address, classify
-from cloudtrail_fdw.sources.dns_channel import Question, Reply, channel
+from cloudtrail_fdw.sources.dns_channel import Channel, Question, Reply
 from cloudtrail_fdw.sources.dns_names import Confirmation, pointer_name, read_reply
 from cloudtrail_fdw.sources.dns_patience import Patience
 from cloudtrail_fdw.sources.dns_questions import Questions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 STATUSES = ("found", "confirmed", "none", "timeout", "error", "not_requested")
 NOT_REQUESTED = Answer(None, (), "not_requested")
 CACHED = 30_000  # answers
+MOST_CHANNELS = 4  # with their sockets
 WRITE_AT = 1_000  # answers, or
 WRITE_EVERY = 0.5  # seconds, while more is on its way
 
@@ -36,7 +38,7 @@ class Kept(NamedTuple):
 
 
 CACHE: OrderedDict[Key, Kept] = OrderedDict()
-PATIENCES: dict[str, tuple[int, Patience]] = {}  # with their statements, by servers
+PATIENCES: dict[str, tuple[int, Patience]] = {}  # of the running statement, by servers
 
 
 def resolve(
@@ -76,18 +78,20 @@ def resolve(
 class Lookups:
     """What one statement asks of some name servers, and what is kept of their answers."""
 
-    def __init__(self, settings: Settings, stamp: int, confirm: bool) -> None:
-        """Raises FdwError for a bad server list or a missing pycares."""
+    def __init__(self, settings: Settings, stamp: int, confirm: bool, cares: Channel) -> None:
+        """Take over the channel to the servers."""
         self.servers, self.timeout = settings.dns_servers, settings.dns_timeout
         self.stamp, self.confirm = stamp, confirm
-        use = "confirm" if confirm else "names"
-        cares = channel(settings.dns_servers, settings.dns_timeout, use)
         self.questions = Questions(cares, patience_of(settings, stamp))
         self.disk = name_cache(settings)
         self.open: dict[str, Address] = {}  # by the names of their PTR records
         self.confirmations: dict[str, Confirmation] = {}
         self.checks: dict[Question, list[str]] = {}  # which of them a name is for
         self.written = time.monotonic()
+
+    def close(self) -> None:
+        """Let go of the channel."""
+        self.questions.cares.close()
 
     def find(self, unknown: Mapping[str, Address], texts: Iterable[str]) -> dict[str, Answer]:
         """Answers for the unknown ones, which are written as ``texts``; more become known."""
@@ -179,7 +183,7 @@ class Lookups:
             self.written = time.monotonic()
 
 
-LOOKUPS: dict[tuple[str, float, bool], Lookups] = {}
+LOOKUPS: Recent[tuple[str, float, bool], Lookups] = Recent(MOST_CHANNELS, Lookups.close)
 
 
 def statement_lookups(
@@ -192,14 +196,16 @@ def statement_lookups(
         return held
     if not needed:
         return None
-    LOOKUPS[key] = Lookups(settings, stamp, confirm)
-    return LOOKUPS[key]
+    cares = held.questions.cares if held else Channel(settings.dns_servers, settings.dns_timeout)
+    return LOOKUPS.put(key, Lookups(settings, stamp, confirm, cares))
 
 
 def patience_of(settings: Settings, stamp: int) -> Patience:
     """What the running statement has left; outside PostgreSQL a call is a statement."""
     held = PATIENCES.get(settings.dns_servers)
     if held is None or not stamp or held[0] != stamp:
+        for other in [servers for servers, each in PATIENCES.items() if each[0] != stamp]:
+            del PATIENCES[other]
         held = PATIENCES[settings.dns_servers] = stamp, Patience(settings.dns_timeout)
     return held[1]
 

@@ -12,7 +12,7 @@ from cloudtrail_fdw.sources.cache_directory import found, read_json, write_json
 from cloudtrail_fdw.sources.cloudwatch_logs import PAGE_EVENTS
 from cloudtrail_fdw.sources.fetch_lock import SUFFIX as LOCK
 from cloudtrail_fdw.sources.fetch_lock import in_the_way
-from cloudtrail_fdw.sources.page_cache import LABEL, Chunk, Shelf, listed, shelf_name
+from cloudtrail_fdw.sources.page_cache import LABEL, OF_SHELF, Chunk, Shelf, listed, shelf_name
 from cloudtrail_fdw.sources.pieces import Piece, turned
 
 
@@ -31,10 +31,10 @@ class Shelves:
     def shelf(self, clauses: Sequence[str], pattern: str) -> Shelf:
         """The shelf for exactly these clauses, made if need be; raises OSError."""
         path = self.path / shelf_name(sorted(clauses))
-        if read_json(path / LABEL, 0) is None:
+        if read_json(path / LABEL, 0, OF_SHELF) is None:
             what = {"log_group": self.log_group, "filter_pattern": pattern, "clauses": [*clauses]}
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_json(path / LABEL, what)
+            write_json(path / LABEL, what, OF_SHELF)
         return Shelf(path, self.settle)
 
     def all(self) -> list[tuple[frozenset[str], Shelf]]:
@@ -42,8 +42,8 @@ class Shelves:
         found = []
         with contextlib.suppress(OSError):
             for label in self.path.glob(f"*/{LABEL}"):
-                what = read_json(label, 0)
-                if what and isinstance(what.get("clauses"), list):
+                what = read_json(label, 0, OF_SHELF)
+                if what is not None:
                     found.append((frozenset(map(str, what["clauses"])),
                                   Shelf(label.parent, self.settle)))  # fmt: skip
         return found

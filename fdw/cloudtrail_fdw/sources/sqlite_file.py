@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 if TYPE_CHECKING:
     import sqlite3
 
 T = TypeVar("T")
 PAGE = 4096
+MOST_OPEN = 4  # files of one kind: servers of one database may have caches of their own
 PASSING = re.compile("locked|full|readonly|unable to open")  # no sign of damage
 
 
@@ -86,6 +88,19 @@ class SqliteFile:
                 for suffix in ("-wal", "-shm", ""):
                     with contextlib.suppress(FileNotFoundError):
                         Path(f"{self.path}{suffix}").unlink()
+
+
+def summed(*values: object) -> tuple[object, ...]:
+    """A row with the checksum of its other columns as the last one; SQLite keeps none."""
+    read_back = [float(v) if isinstance(v, (int, float)) else v for v in values]
+    return (*values, zlib.crc32(repr(read_back).encode(errors="replace")))
+
+
+def unsummed(row: Sequence[Any], *key: object) -> Sequence[Any]:
+    """The other columns of a row that was found by ``key``; ValueError where it is damaged."""
+    if summed(*key, *row[:-1])[-1] != row[-1]:
+        raise ValueError("damaged")
+    return row[:-1]
 
 
 def prepare(path: Path) -> None:

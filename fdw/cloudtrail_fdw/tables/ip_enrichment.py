@@ -14,8 +14,10 @@ from cloudtrail_fdw.bounds import Bounds, IsNull
 from cloudtrail_fdw.declare import Table
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
+from cloudtrail_fdw.recent import Recent
 from cloudtrail_fdw.sources import aws_ranges, geolocation
 from cloudtrail_fdw.sources.address import LONGEST, classify
+from cloudtrail_fdw.sources.data_files import MOST_FILES
 from cloudtrail_fdw.sources.name_cache import Answer
 from cloudtrail_fdw.sources.reverse_dns import NOT_REQUESTED, resolve
 from cloudtrail_fdw.tables.ip_columns import COLUMNS
@@ -69,7 +71,7 @@ class Known:
     older: dict[tuple[str, Recipe], Row] = field(default_factory=dict)
 
 
-KNOWN: dict[tuple[str, str, str], Known] = {}
+KNOWN: Recent[tuple[str, str, str], Known] = Recent(MOST_FILES)
 
 
 def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
@@ -143,13 +145,12 @@ def known(settings: Settings, patience: float) -> Known:
     held = KNOWN.get(key)
     if held is not None and now - held.checked < patience:
         return held
-    KNOWN.pop(key, None)  # nothing is known any more when a file turns out to be broken
+    KNOWN.drop(key)  # nothing is known any more when a file turns out to be broken
     places, ranges = geolocation.current(settings), aws_ranges.current(settings)
     if held is None or held.places is not places or held.ranges is not ranges:
         held = Known(places, ranges, now)
     held.checked = now
-    KNOWN[key] = held
-    return held
+    return KNOWN.put(key, held)
 
 
 def make_row(ip: str, here: Known, wanted: Recipe) -> Row:

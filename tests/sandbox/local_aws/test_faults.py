@@ -33,6 +33,8 @@ FAILING = {
     "server-error": "InternalFailure",
     "service-unavailable": "ServiceUnavailableException",
     "access-denied": "AccessDeniedException",
+    "kms-denied": "AccessDeniedException",
+    "policy-denied": "AccessDeniedException",
     "expired-token": "ExpiredTokenException",
     "invalid-signature": "InvalidSignatureException",
     "invalid-pattern": "InvalidParameterException",
@@ -45,7 +47,7 @@ BROKEN: dict[str, tuple[type[Exception], ...]] = {
 OTHERS = {"empty-pages", "repeated-token", "expired-next-token", "duplicate-events",
           "throttle-some", "slow-body", "short-body", "truncated-json", "html-body",
           "die-after-pages", "no-trail", "trail-without-group", "malformed-record",
-          "oldest-first-only"}  # fmt: skip
+          "oldest-first-only", "patient-token"}  # fmt: skip
 
 
 def test_every_fault_is_tested() -> None:
@@ -183,3 +185,13 @@ def test_newest_first_can_be_refused(start: Start) -> None:
     )
     sandbox.fault("oldest-first-only", on=False)
     assert len(logs.filter_log_events(**asked, startFromHead=False)["events"]) == 1
+
+
+def test_a_token_is_given_back_twice_and_then_leads_on(start: Start) -> None:
+    sandbox = start([str(number) for number in range(25)])
+    sandbox.fault("patient-token")
+    pages = chain(sandbox.client("logs"))
+    assert [len(page["events"]) for page in pages] == [10, 0, 10, 10, 0, 5, 5]
+    tokens = [page.get("nextToken") for page in pages]
+    assert tokens[0] == tokens[1] == tokens[2] != tokens[3] == tokens[4] == tokens[5]
+    assert tokens[6] is None

@@ -80,6 +80,7 @@ class Account:
         self.identities = Identities()
         self.tokens = Tokens()
         self.stats = Stats()
+        self.given_back: Counter[str] = Counter()  # tokens, by the fault patient-token
         self.requests: deque[dict[str, Any]] = deque(maxlen=1000)
 
     @property

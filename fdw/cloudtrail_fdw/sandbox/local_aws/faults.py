@@ -10,6 +10,8 @@ FAULTS = {
     "server-error": "Every call fails with InternalFailure, HTTP 500.",
     "service-unavailable": "Every call fails with ServiceUnavailableException, HTTP 503.",
     "access-denied": "Every call fails with AccessDeniedException.",
+    "kms-denied": "Every call fails as where the key of the log group may not be used.",
+    "policy-denied": "Every call fails as where a service control policy denies it.",
     "expired-token": "The caller's credentials have expired (ExpiredTokenException).",
     "invalid-signature": "The signature is refused, as with a wrong key or clock.",
     "hang": "Requests are read and never answered.",
@@ -21,6 +23,8 @@ FAULTS = {
     "empty-pages": "The first 20 pages of each FilterLogEvents chain are empty.",
     "repeated-token": "From the second page on, FilterLogEvents and LookupEvents return the token "
     "they were given.",
+    "patient-token": "Each token of a page is given back twice before it leads on: first without "
+    "the page's items, then with them.",
     "expired-next-token": "FilterLogEvents refuses every nextToken as expired.",
     "duplicate-events": "Each page repeats the last event of the page before it.",
     "invalid-pattern": "FilterLogEvents refuses every filter pattern.",

@@ -46,6 +46,17 @@ ACTIONS = {
 }
 REFUSALS = {
     "access-denied": AwsError("AccessDeniedException", "User is not authorized to perform this."),
+    "kms-denied": AwsError(
+        "AccessDeniedException",
+        "User: arn:aws:iam::111122223333:user/sandbox is not authorized to perform: kms:Decrypt on "
+        "resource: arn:aws:kms:us-east-1:111122223333:key/sandbox because no identity-based policy "
+        "allows the kms:Decrypt action",
+    ),
+    "policy-denied": AwsError(
+        "AccessDeniedException",
+        "User: arn:aws:iam::111122223333:user/sandbox is not authorized to perform this action "
+        "with an explicit deny in a service control policy",
+    ),
     "expired-token": AwsError("ExpiredTokenException", "The security token is expired"),
     "invalid-signature": AwsError("InvalidSignatureException", "The signature does not match."),
     "service-unavailable": AwsError("ServiceUnavailableException", "Service unavailable", 503),
@@ -60,6 +71,13 @@ STS_CODES = {
     "ServiceUnavailableException": "ServiceUnavailable",
     "ThrottlingException": "Throttling",
 }
+# the members with the items and the token of each listing that has pages
+PAGED = {
+    "FilterLogEvents": ("events", "nextToken"),
+    "DescribeLogGroups": ("logGroups", "nextToken"),
+    "LookupEvents": ("Events", "NextToken"),
+}
+GIVEN_BACK = 2  # times, by the fault patient-token
 WIRES = {
     "slow-body": Wire.SLOW,
     "reset": Wire.RESET,
@@ -90,6 +108,8 @@ async def answer(request: Request, account: Account) -> Response:
         )
         check_quota(account, action, faults)
         body = perform(account, service, action, parameters, faults, key, region)
+        if "patient-token" in faults and action in PAGED:
+            body = give_back(account, action, parameters, body)
     except AwsError as error:
         return refuse(service, error)
     return disturb(respond(service, body), action, faults)
@@ -165,6 +185,21 @@ def perform(
     if action == "AssumeRole":
         return account.identities.assume_role(parameters).encode()
     return account.identities.get_caller_identity(key).encode()
+
+
+def give_back(account: Account, action: str, parameters: Mapping[str, Any], body: bytes) -> bytes:
+    """The answer of the fault patient-token, which gives back the token that it was asked by."""
+    items, member = PAGED[action]
+    token = parameters.get(member)
+    if token is None:
+        return body
+    account.given_back[token] += 1
+    if account.given_back[token] > GIVEN_BACK:
+        return body
+    answer = {**json.loads(body), member: token}
+    if account.given_back[token] < GIVEN_BACK:
+        answer[items] = []
+    return json.dumps(answer).encode()
 
 
 def respond(service: str, body: bytes, status: int = 200) -> Response:
