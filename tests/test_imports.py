@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "fdw" / "cloudtrail_fdw"
 # What the modules of each layer may import of ours.
-BASE = {"errors", "declare", "bounds", "times", "options", "interrupts"}
+BASE = {"errors", "declare", "bounds", "times", "options", "interrupts", "recent"}
 ALLOWED = {
     "errors": set(),
     "declare": {"bounds", "options"},  # for type checkers only
@@ -15,6 +15,7 @@ ALLOWED = {
     "bounds": {"times", "declare"},
     "options": {"errors", "declare"},
     "interrupts": {"errors"},
+    "recent": set(),
     "handler": {"errors", "interrupts"},
     "sources": {"sources", *BASE},
     "tables": {"tables", "sources", *BASE},

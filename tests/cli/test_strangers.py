@@ -169,9 +169,10 @@ def test_what_is_in_public_answers_for_nothing_in_a_check(
     as_mallory(dsn, *(text % TRAP if "%s" in text else text for text in IN_PUBLIC))
     execute(dsn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, "
             "pg_catalog', current_database()); END $$",
-            "ALTER ROLE cloudtrail_reader PASSWORD 'x'")  # fmt: skip
+            "DROP ROLE IF EXISTS checker", "CREATE ROLE checker LOGIN PASSWORD 'x'",
+            "GRANT cloudtrail_reader TO checker")  # fmt: skip
     place = urlsplit(dsn)
-    login = place._replace(netloc=f"cloudtrail_reader:x@{place.hostname}:{place.port}").geturl()
+    login = place._replace(netloc=f"checker:x@{place.hostname}:{place.port}").geturl()
     write_check(tmp_path, "since", SINCE)
     found = check(tmp_path, "--dsn", login if reader else dsn, "--format", "json")
     row = json.loads(found.stdout)["checks"][0]["findings"][0]

@@ -119,9 +119,15 @@ JOIN = "SELECT v.ip, t.status FROM (VALUES ('8.8.8.8'), ('10.0.0.1'), ('AWS Inte
 
 
 @pytest.mark.parametrize("setting", ["", "enable_nestloop", "enable_hashjoin", "enable_mergejoin"])
-def test_a_join_gives_one_row_for_each_key_in_every_plan(db: Db, server: Remote, setting: str):
+def test_a_join_gives_one_row_for_each_key_in_every_plan(
+    db: Db, remotes: Sandbox, server: Remote, setting: str
+):
     if setting:
         db.execute(f"SET {setting} = off".encode())
+    if setting == "enable_nestloop" and remotes.bare and db.info.server_version >= 180000:
+        with pytest.raises(psycopg.Error, match="given addresses only"):  # docs/limits.md
+            fetch(db, JOIN.format("abuseipdb_check"))
+        return
     rows = fetch(db, JOIN.format("abuseipdb_check"))
     assert sorted(rows, key=str) == sorted(
         [("8.8.8.8", "found"), ("8.8.8.8", "found"), ("8.8.4.4", "found"), (None, None),

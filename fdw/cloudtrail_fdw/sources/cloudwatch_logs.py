@@ -153,7 +153,7 @@ def explained(error: FdwError, group: LogGroup, settings: Settings) -> FdwError:
         return error
     region = group.region or settings.region or "of the environment"
     return FdwError(
-        f'log group "{group.name}" does not exist in Region {region}',
+        f'log group "{group.short_name}" does not exist in Region {region}',
         hint="SELECT name, log_group_name FROM cloudtrail_trail shows the groups that trails "
         "deliver to; a group of another account or Region is named by its ARN.",
         sqlstate="HV00R",
