@@ -1,6 +1,7 @@
 # make demo   everything the README shows, on this machine, without AWS
 # make test   every check and test there is (make check is the same)
 # make bench  what queries cost, into docs/performance.md; QUICK=1 takes a tenth, and only prints
+# make torture  the long hunt (SECONDS=3600 SERVERS="private pg15 pg18"), into docs/torture.md
 # make docs   the documentation site, into build/site
 # make setup  only .venv, with .venv/bin/cloudtrail-fdw
 # make clean  removes what the others made, the private PostgreSQL included
@@ -9,7 +10,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo test check bench docs format clean
+SECONDS ?= 3600
+SERVERS ?= private
+
+.PHONY: setup demo test check bench torture docs format clean
 
 setup: .venv/installed
 
@@ -27,6 +31,9 @@ check: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python bench/run.py $(if $(QUICK),--quick) $(BENCH)
+
+torture: .venv/installed-dev
+	$(BIN)/python tests/torture/run.py --seconds $(SECONDS) --servers "$(SERVERS)" docs/torture.md
 
 docs: .venv/installed-dev
 	$(BIN)/mkdocs build --strict

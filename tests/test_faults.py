@@ -31,6 +31,7 @@ def fault(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[str]:
     """Switch one fault of the local AWS on for the test."""
     name = str(request.param)
     with sandbox.connect() as session:
+        session.execute("SELECT cloudtrail_fdw_cache_clear()")
         session.execute(COUNT)  # the listing of trails is kept for a minute
     sandbox.command("fault", name, "on")
     yield name

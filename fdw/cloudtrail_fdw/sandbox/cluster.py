@@ -34,7 +34,7 @@ INHERITED = (
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "max_connections": "50",
+    "max_connections": "64",
     "shared_buffers": "32MB",
     "fsync": "off",
     "full_page_writes": "off",
