@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,12 +31,12 @@ def asked_of_aws(request: pytest.FixtureRequest) -> None:
 def fault(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[str]:
     """Switch one fault of the local AWS on for the test."""
     name = str(request.param)
-    with sandbox.connect() as session:
-        session.execute("SELECT cloudtrail_fdw_cache_clear()")
-        session.execute(COUNT)  # the listing of trails is kept for a minute
-    sandbox.command("fault", name, "on")
+    # a group's name is looked for among the trails' first
+    only = "&action=FilterLogEvents" if "lasting" in request.node.name else ""
+    switch = f"{sandbox.state['aws_endpoint']}/_sandbox/fault?name={name}{only}&on="
+    urllib.request.urlopen(f"{switch}1", b"").close()
     yield name
-    sandbox.command("fault", name, "off")
+    urllib.request.urlopen(f"{switch}0", b"").close()
 
 
 def text(error: psycopg.Error) -> str:
@@ -102,7 +103,6 @@ TRAILS = [
 
 @pytest.mark.parametrize(("fault", "message"), TRAILS, indirect=["fault"])
 def test_without_a_trail_the_group_must_be_named(db: Db, fault: str, message: str) -> None:
-    db.execute("SELECT cloudtrail_fdw_cache_clear()")
     with pytest.raises(psycopg.Error) as raised:
         db.execute(COUNT)
     assert message in text(raised.value)
