@@ -1,5 +1,6 @@
 # make demo   everything the README shows, on this machine, without AWS
 # make test   every check and test there is (make check is the same)
+# make check-fast  what needs no server: lint, types, generated docs
 # make bench  what queries cost, into docs/performance.md; QUICK=1 takes a tenth, and only prints
 # make torture  the long hunt (SECONDS=3600 SERVERS="private pg15 pg18"), into docs/torture.md
 # make docs   the documentation site, into build/site
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SECONDS ?= 3600
 SERVERS ?= private
 
-.PHONY: setup demo test check bench torture docs format clean
+.PHONY: setup demo test check check-fast bench torture docs format clean
 
 setup: .venv/installed
 
@@ -22,12 +23,14 @@ demo: setup
 
 test: check
 
-check: .venv/installed-dev
+check: check-fast
+	$(BIN)/python -m pytest --numprocesses 4
+
+check-fast: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m cloudtrail_fdw.render --check
-	$(BIN)/python -m pytest --numprocesses 4
 
 bench: .venv/installed-dev
 	$(BIN)/python bench/run.py $(if $(QUICK),--quick) $(BENCH)

@@ -18,7 +18,7 @@ import psycopg
 
 from cloudtrail_fdw.cli import data
 from cloudtrail_fdw.sandbox import lifecycle, runtime
-from cloudtrail_fdw.sources.data_files import sample_path
+from cloudtrail_fdw.sources.disk.data_files import sample_path
 
 HERE = Path(__file__).parent
 FOLDER = runtime.default_cache() / "bench"

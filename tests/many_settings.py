@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from cloudtrail_fdw.sources.data_files import ASN, GEOLOCATION, IP_RANGES, sample_path
+from cloudtrail_fdw.sources.disk.data_files import ASN, GEOLOCATION, IP_RANGES, sample_path
 from remote_server import KEY, Remote, serving
 from scan_service import append
 from servers import SHAPES, Db, Sandbox, start

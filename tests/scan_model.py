@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from cloudtrail_fdw.options import Settings, read_settings
-from cloudtrail_fdw.sources import cache_contents, log_groups, page_cache, window_scan
-from cloudtrail_fdw.sources.budget import Budget
-from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
-from cloudtrail_fdw.sources.group_pieces import NEWEST_FIRST_SINCE, GroupPieces
-from cloudtrail_fdw.sources.log_groups import GroupFacts, LogGroup
-from cloudtrail_fdw.sources.window_ask import FOREVER, Ask
-from cloudtrail_fdw.sources.window_scan import WindowScan
+from cloudtrail_fdw.sources.aws import log_groups
+from cloudtrail_fdw.sources.aws.budget import Budget
+from cloudtrail_fdw.sources.aws.log_groups import GroupFacts, LogGroup
+from cloudtrail_fdw.sources.cache import cache_contents, page_cache
+from cloudtrail_fdw.sources.record.log_event import LogEvent
+from cloudtrail_fdw.sources.scan import window_scan
+from cloudtrail_fdw.sources.scan.group_pieces import NEWEST_FIRST_SINCE, GroupPieces
+from cloudtrail_fdw.sources.scan.window_ask import FOREVER, Ask
+from cloudtrail_fdw.sources.scan.window_scan import WindowScan
 
 START = NEWEST_FIRST_SINCE - 40  # ms: the service reads newest first only from there on
 SETTLE = 20  # ms

@@ -25,6 +25,19 @@ ALLOWED = {
 }
 
 
+# What the rooms of sources may import of each other (and all of them of BASE).
+ROOMS = {
+    "disk": set(),
+    "record": set(),
+    "aws": {"disk", "record"},
+    "cache": {"disk", "record"},
+    "scan": {"aws", "cache", "record", "disk"},
+    "address": {"disk"},
+    "names": {"address", "disk"},
+    "remote": {"address", "disk", "aws"},
+}
+
+
 def layer(path: Path) -> str:
     """The package or module below cloudtrail_fdw that the file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -54,6 +67,31 @@ def test_arrows_point_one_way() -> None:
     ]
     assert wrong == []
     assert {layer(path) for path in PACKAGE.rglob("*.py")} >= set(ALLOWED)
+
+
+def rooms_of(path: Path) -> set[str]:
+    """The rooms of sources that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            "cloudtrail_fdw.sources"
+        ):
+            parts = str(node.module).split(".")
+            found |= {parts[2]} if len(parts) > 2 else {alias.name for alias in node.names}
+    return found
+
+
+def test_arrows_between_rooms_point_one_way() -> None:
+    folder = PACKAGE / "sources"
+    wrong = [
+        f"{path.relative_to(folder)} imports {name}"
+        for room, allowed in ROOMS.items()
+        for path in (folder / room).glob("*.py")
+        for name in rooms_of(path) - allowed - {room}
+    ]
+    assert wrong == []
+    assert {path.name for path in folder.iterdir() if path.is_dir()} - {"__pycache__"} == set(ROOMS)
+    assert [path.name for path in folder.glob("*.py")] == ["__init__.py"]
 
 
 def test_only_the_wrapper_imports_multicorn() -> None:

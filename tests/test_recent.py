@@ -6,7 +6,7 @@ import pytest
 
 from cloudtrail_fdw.options import Settings, read_settings
 from cloudtrail_fdw.recent import Recent
-from cloudtrail_fdw.sources import aws
+from cloudtrail_fdw.sources.aws import aws
 
 KEY = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region": "us-east-1"}
 

@@ -13,7 +13,7 @@ import pytest
 from cloudtrail_fdw import render_recipes
 from cloudtrail_fdw.sandbox import runtime
 from cloudtrail_fdw.sandbox.events import SAMPLE
-from cloudtrail_fdw.sources.data_files import SAMPLES
+from cloudtrail_fdw.sources.disk.data_files import SAMPLES
 from servers import TESTS, Sandbox, start
 
 Db = psycopg.Connection[tuple[Any, ...]]

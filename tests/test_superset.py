@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from cloudtrail_fdw.bounds import read_quals
 from cloudtrail_fdw.sandbox.local_aws.pattern import Reading, compile_pattern
-from cloudtrail_fdw.sources.cloudtrail_record import read_record
-from cloudtrail_fdw.sources.filter_pattern import build_clauses, join_clauses
+from cloudtrail_fdw.sources.record.cloudtrail_record import read_record
+from cloudtrail_fdw.sources.scan.filter_pattern import build_clauses, join_clauses
 from cloudtrail_fdw.tables.cloudtrail_event import TABLE
 from cloudtrail_fdw.tables.event_rows import RECORD, source
 

@@ -23,8 +23,8 @@ from awsipranges.data_loading import aws_ip_prefix
 from awsipranges.models.awsipprefixes import AWSIPPrefixes
 
 from cloudtrail_fdw.options import read_settings
-from cloudtrail_fdw.sources import aws_ranges, geolocation
-from cloudtrail_fdw.sources.address import classify
+from cloudtrail_fdw.sources.address import aws_ranges, geolocation
+from cloudtrail_fdw.sources.address.address import classify
 from cloudtrail_fdw.tables import ip_enrichment
 
 folder, ranges, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])

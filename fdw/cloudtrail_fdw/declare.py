@@ -108,6 +108,7 @@ class Table:
     ``packed(request, settings, layout)`` yields the rows of ``scan`` some at a time, one at least:
     a MessagePack array of arrays of texts, booleans and nil.
     ``fixed(settings)`` names the columns of Push.CHOICE whose value an option has settled.
+    ``width`` is the usual size of a row in bytes, for the planner.
     ``for_readers`` says whether the role for analysts may read it.
     """
 

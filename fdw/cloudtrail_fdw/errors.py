@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Optional
 
+INTERRUPTED = 130  # exit status, as a shell has it: 128 and the number of SIGINT
+
 
 class FdwError(Exception):
     """A failure that ends the query with words for the person who asked.

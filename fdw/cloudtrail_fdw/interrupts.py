@@ -49,6 +49,7 @@ def backend_function(name: str, result: Any, *arguments: Any) -> Optional[Callab
 GET_SETTING = backend_function(
     "GetConfigOption", ctypes.c_char_p, ctypes.c_char_p, ctypes.c_bool, ctypes.c_bool
 )
+STATEMENT = backend_function("GetCurrentStatementStartTimestamp", ctypes.c_int64)
 NEST_LEVEL = backend_function("GetCurrentTransactionNestLevel", ctypes.c_int)
 
 
@@ -59,6 +60,11 @@ def setting(name: str) -> Optional[str]:
     """
     value = GET_SETTING(name.encode(), True, False) if GET_SETTING else None
     return value.decode() if value else None
+
+
+def statement() -> int:
+    """A number that no other statement of the session has; 0 outside PostgreSQL."""
+    return int(STATEMENT()) if STATEMENT else 0
 
 
 def check() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-INTERRUPTED = 130  # as a shell has it: 128 and the number of SIGINT
+from cloudtrail_fdw.errors import INTERRUPTED
 
 
 def run() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-from cloudtrail_fdw.cli.check_files import Check, read_checks
+from cloudtrail_fdw.cli.check.check_files import Check, read_checks
 
 FOLDER = Path("sql/checks")
 HEADINGS = {

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 from cloudtrail_fdw.cli.data import KINDS, data, update_data
 from cloudtrail_fdw.errors import FdwError
-from cloudtrail_fdw.sources import publishers
-from cloudtrail_fdw.sources.data_files import ASN, GEOLOCATION, IP_RANGES, SAMPLES
-from cloudtrail_fdw.sources.data_update import Outcome, identify
+from cloudtrail_fdw.sources.address import publishers
+from cloudtrail_fdw.sources.address.data_update import Outcome, identify
+from cloudtrail_fdw.sources.disk.data_files import ASN, GEOLOCATION, IP_RANGES, SAMPLES
 
 CITY = SAMPLES / "geolocation-sample.mmdb"
 SYSTEMS = SAMPLES / "asn-sample.mmdb"

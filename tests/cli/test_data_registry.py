@@ -13,8 +13,8 @@ import zstandard
 
 from cloudtrail_fdw.cli.data import fetch_demo_data
 from cloudtrail_fdw.errors import FdwError
-from cloudtrail_fdw.sources import publishers
-from cloudtrail_fdw.sources.data_files import ASN, GEOLOCATION, SAMPLES
+from cloudtrail_fdw.sources.address import publishers
+from cloudtrail_fdw.sources.disk.data_files import ASN, GEOLOCATION, SAMPLES
 
 CITY = SAMPLES / "geolocation-sample.mmdb"
 SYSTEMS = SAMPLES / "asn-sample.mmdb"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from cloudtrail_fdw.cli.install import Target, install
+from cloudtrail_fdw.cli.install.install import Target, install
 from cloudtrail_fdw.options import OPTIONS
 from databases import execute
 from privileges import ATTEMPTS, GRANTS, ROLES, WRAPPER, Attempt, page

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from cloudtrail_fdw.cli.install import Target, install
+from cloudtrail_fdw.cli.install.install import Target, install
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import OPTIONS, read_value
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cloudtrail_fdw.cli.own_container import HOME, IMAGE
+from cloudtrail_fdw.cli.query.own_container import HOME, IMAGE
 from cloudtrail_fdw.options import read_settings
 from cloudtrail_fdw.sandbox.local_aws.__main__ import parser
 

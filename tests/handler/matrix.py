@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/servers.py
+
 from probe_servers import WITH, WITHOUT, Probe, probe, servers
 from psycopg.types.json import set_json_loads
 from statements import STATEMENTS, Statement

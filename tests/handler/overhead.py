@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/servers.py
+
 from probe_servers import WITH, WITHOUT, Probe, probe, servers
 
 ROUNDS = 15

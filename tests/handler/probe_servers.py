@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from probe_tables import table_sql, wrapper_sql
 
-from cloudtrail_fdw.cli import extension
+from cloudtrail_fdw.cli.install import extension
 from cloudtrail_fdw.sandbox import cluster, lifecycle, runtime, site
 from servers import KINDS
 

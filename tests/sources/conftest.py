@@ -12,9 +12,9 @@ import pytest
 
 from cloudtrail_fdw.options import Settings, read_settings
 from cloudtrail_fdw.sandbox.dns_server import Zone, serving
-from cloudtrail_fdw.sources import reverse_dns
-from cloudtrail_fdw.sources.page_cache import PAGES, Shelf
-from cloudtrail_fdw.sources.shelves import Shelves
+from cloudtrail_fdw.sources.cache.page_cache import PAGES, Shelf
+from cloudtrail_fdw.sources.cache.shelves import Shelves
+from cloudtrail_fdw.sources.names import reverse_dns
 from scan_model import SETTLE, Clock, Group, install
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from cloudtrail_fdw.bounds import Bounds, Contains, In
 from cloudtrail_fdw.options import read_settings
-from cloudtrail_fdw.sources.data_files import SAMPLES
+from cloudtrail_fdw.sources.disk.data_files import SAMPLES
 from cloudtrail_fdw.tables.aws_ip_range import COLUMNS, Request, plan, rows, scan
 from servers import REAL, Sandbox
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from cloudtrail_fdw.declare import Column
-from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
+from cloudtrail_fdw.sources.record.log_event import LogEvent
 from cloudtrail_fdw.tables.event_columns import COLUMNS
 from cloudtrail_fdw.tables.event_rows import page_rows
 from servers import REAL, SHAPES, Sandbox, start

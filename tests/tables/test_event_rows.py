@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from cloudtrail_fdw import times
-from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
+from cloudtrail_fdw.sources.record.log_event import LogEvent
 from cloudtrail_fdw.tables.event_columns import COLUMNS
 from cloudtrail_fdw.tables.event_rows import page_rows, plain_reader, read_event, record_level
 from servers import REAL, SHAPES, TESTS

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from cloudtrail_fdw.bounds import Bounds, In
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings, read_settings
-from cloudtrail_fdw.sources import dns_channel
-from cloudtrail_fdw.sources.data_files import SAMPLES
+from cloudtrail_fdw.sources.disk.data_files import SAMPLES
+from cloudtrail_fdw.sources.names import dns_channel
 from cloudtrail_fdw.tables import ip_enrichment
 from cloudtrail_fdw.tables.ip_enrichment import COLUMNS, TABLE, Request, plan, rows, scan
 

@@ -42,7 +42,7 @@ class Worker(threading.Thread):
                  right: dict[str, list[tuple[object, ...]]]) -> None:  # fmt: skip
         super().__init__(daemon=True)
         self.ground, self.chance, self.until, self.right = ground, random.Random(seed), until, right
-        self.tally, self.peak = Tally(), (0, 0, 0)
+        self.tally, self.peak = Tally(terminates=True), (0, 0, 0)
 
     def run(self) -> None:
         while time.monotonic() < self.until:
@@ -73,6 +73,8 @@ class Worker(threading.Thread):
                 killer = threading.Timer(self.chance.random() / 5, db.cancel)
                 killer.start()
             found = ask(db, placed(query, ours=True), self.tally)
+            if db.broken:  # terminated by run(); the log tells of any other end
+                return
             if killer is not None:
                 killer.cancel()
                 killer.join()

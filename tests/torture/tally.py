@@ -27,6 +27,7 @@ class Tally:
     hangs: int = 0
     secrets: int = 0
     notes: list[str] = field(default_factory=list)
+    terminates: bool = False  # whether the part itself ends sessions, which then may lose the words
 
     def note(self, kind: str, text: str) -> None:
         """Count something bad, and keep its text if it is one of the first."""
@@ -75,7 +76,7 @@ def ask(db: Db, query: str, tally: Tally) -> Answer:
     except psycopg.Error as error:
         failed = error
     answer = Answer(rows, failed, time.monotonic() - begun)
-    if failed is not None and db.broken and failed.sqlstate != ENDED:
+    if failed is not None and db.broken and failed.sqlstate != ENDED and not tally.terminates:
         tally.note("crashes", f"{query}\n{failed}")
     if answer.seconds > PATIENCE + 10:
         tally.note("hangs", f"{answer.seconds:.0f} s: {query}")

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from cloudtrail_fdw.sandbox import runtime
-from cloudtrail_fdw.sources.data_files import SAMPLES
+from cloudtrail_fdw.sources.disk.data_files import SAMPLES
 from servers import TESTS, Sandbox, start
 
 WITHOUT_HANDLER_TOO = True

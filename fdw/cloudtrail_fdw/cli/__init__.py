@@ -9,18 +9,17 @@ import click
 import psycopg
 
 # Renamed, as a submodule's name stays the submodule's.
-from cloudtrail_fdw.cli.check import check_command
-from cloudtrail_fdw.cli.check_output import visible
+from cloudtrail_fdw.cli.check.check import check_command
+from cloudtrail_fdw.cli.check.check_output import visible
 from cloudtrail_fdw.cli.data import data as data_command
 from cloudtrail_fdw.cli.database import failure
 from cloudtrail_fdw.cli.demo import demo as demo_command
-from cloudtrail_fdw.cli.doctor import doctor as doctor_command
-from cloudtrail_fdw.cli.install import install_command
-from cloudtrail_fdw.cli.query import psql_command, query_command
+from cloudtrail_fdw.cli.doctor.doctor import doctor as doctor_command
+from cloudtrail_fdw.cli.install.install import install_command
+from cloudtrail_fdw.cli.install.uninstall import uninstall_command
+from cloudtrail_fdw.cli.query.query import psql_command, query_command
 from cloudtrail_fdw.cli.sandbox import sandbox as sandbox_command
-from cloudtrail_fdw.cli.uninstall import uninstall_command
-from cloudtrail_fdw.errors import FdwError
-from cloudtrail_fdw.program import INTERRUPTED
+from cloudtrail_fdw.errors import INTERRUPTED, FdwError
 
 
 class Commands(click.Group):

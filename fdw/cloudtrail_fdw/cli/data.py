@@ -10,14 +10,14 @@ from typing import Optional
 import click
 
 from cloudtrail_fdw.errors import FdwError
-from cloudtrail_fdw.sources import publishers
-from cloudtrail_fdw.sources.data_files import (
+from cloudtrail_fdw.sources.address import publishers
+from cloudtrail_fdw.sources.address.data_update import Outcome, describe, install, work_folder
+from cloudtrail_fdw.sources.disk.data_files import (
     ASN,
     GEOLOCATION,
     IP_RANGES,
     data_directory,
 )
-from cloudtrail_fdw.sources.data_update import Outcome, describe, install, work_folder
 
 Progress = Callable[[str], None]
 KINDS = {"geolocation": GEOLOCATION, "asn": ASN, "ip-ranges": IP_RANGES}

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 
 from cloudtrail_fdw.cli.data import fetch_demo_data
+from cloudtrail_fdw.cli.install.views import SQL
 from cloudtrail_fdw.cli.sandbox import install_sandbox, tell
-from cloudtrail_fdw.cli.views import SQL
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.sandbox import lifecycle, runtime
 from cloudtrail_fdw.sandbox.runtime import Server

@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 import click
 
-from cloudtrail_fdw.cli.install import Target, install
+from cloudtrail_fdw.cli.install.install import Target, install
 from cloudtrail_fdw.sandbox import aws_process, lifecycle
 from cloudtrail_fdw.sandbox.events import GZIP_MAGIC
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudtrail_fdw.declare import Column, Push
-from cloudtrail_fdw.sources.abuseipdb import SOURCE
+from cloudtrail_fdw.sources.remote.abuseipdb import SOURCE
 from cloudtrail_fdw.tables.remote_lookup import TIME, Choice, remote_table
 
 COLUMNS = (

@@ -10,7 +10,7 @@ from typing import Optional
 from cloudtrail_fdw.bounds import Bounds, Contains
 from cloudtrail_fdw.declare import Column, Push, Table
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources import aws_ranges
+from cloudtrail_fdw.sources.address import aws_ranges
 
 ALL_ROWS = 17_000  # of the file of 2026-08-22
 NESTED = 4  # entries that hold the same address, about

@@ -11,10 +11,10 @@ from cloudtrail_fdw import times
 from cloudtrail_fdw.declare import Order, Table
 from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources.addresses_ahead import foreseen, publish
-from cloudtrail_fdw.sources.newest_first import Dated, newest_first
+from cloudtrail_fdw.sources.names.addresses_ahead import foreseen, publish
+from cloudtrail_fdw.sources.scan.newest_first import Dated, newest_first
 from cloudtrail_fdw.tables.event_columns import COLUMNS
-from cloudtrail_fdw.tables.event_pages import Page, Reading
+from cloudtrail_fdw.tables.event_pages import FromGroup, Reading
 from cloudtrail_fdw.tables.event_request import Request, plan
 from cloudtrail_fdw.tables.event_rows import read_event, record_level
 
@@ -41,7 +41,9 @@ def packed(request: Request, settings: Settings, layout: Sequence[str]) -> Itera
         yield rows
 
 
-def dated_pages(pages: Iterable[Page], layout: Sequence[str]) -> Iterator[tuple[int, list[Dated]]]:
+def dated_pages(
+    pages: Iterable[FromGroup], layout: Sequence[str]
+) -> Iterator[tuple[int, list[Dated]]]:
     """The rows of each page with their event_time, and when its last event was delivered."""
     level = record_level(frozenset(layout) | {"event_time"})
     for origin, page in pages:

@@ -14,15 +14,15 @@ from cloudtrail_fdw.declare import Column, Push, Table
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources.budget import Budget, record
-from cloudtrail_fdw.sources.cloudtrail_record import safe_json, storable
-from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
-from cloudtrail_fdw.sources.event_history import (
+from cloudtrail_fdw.sources.aws.budget import Budget, record
+from cloudtrail_fdw.sources.aws.event_history import (
     Lookup,
     can_be_looked_up,
     lookup_pages,
     whole_seconds,
 )
+from cloudtrail_fdw.sources.record.cloudtrail_record import safe_json, storable
+from cloudtrail_fdw.sources.record.log_event import LogEvent
 from cloudtrail_fdw.tables import event_columns, event_rows
 
 MOST_VALUES = 10  # of an IN list: each is a chain of calls

@@ -8,8 +8,8 @@ from cloudtrail_fdw import times
 from cloudtrail_fdw.bounds import Bounds
 from cloudtrail_fdw.declare import Column, Table
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources.cache_contents import entries
-from cloudtrail_fdw.sources.cache_directory import cache_root
+from cloudtrail_fdw.sources.cache.cache_contents import entries
+from cloudtrail_fdw.sources.disk.cache_directory import cache_root
 
 TIME = "timestamp with time zone"
 COLUMNS = (

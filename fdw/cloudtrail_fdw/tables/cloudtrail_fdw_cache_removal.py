@@ -8,8 +8,8 @@ from cloudtrail_fdw.bounds import Bounds
 from cloudtrail_fdw.declare import Column, Push, Table
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources.cache_contents import clear
-from cloudtrail_fdw.sources.cache_directory import cache_root
+from cloudtrail_fdw.sources.cache.cache_contents import clear
+from cloudtrail_fdw.sources.disk.cache_directory import cache_root
 
 COLUMNS = (
     Column("action", "text", "Must be clear.", (), Push.VALUE),

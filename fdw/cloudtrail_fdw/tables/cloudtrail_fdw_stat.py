@@ -8,7 +8,7 @@ from cloudtrail_fdw import times
 from cloudtrail_fdw.bounds import Bounds
 from cloudtrail_fdw.declare import Column, Table
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources.budget import RECENT
+from cloudtrail_fdw.sources.aws.budget import RECENT
 
 COLUMNS = (
     Column("started_at", "timestamp with time zone", "When the scan began."),

@@ -14,9 +14,9 @@ from cloudtrail_fdw.declare import Column, Table
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources import cloudtrail_api
-from cloudtrail_fdw.sources.cloudtrail_record import storable
-from cloudtrail_fdw.sources.log_groups import LogGroup
+from cloudtrail_fdw.sources.aws import cloudtrail_api
+from cloudtrail_fdw.sources.aws.log_groups import LogGroup
+from cloudtrail_fdw.sources.record.cloudtrail_record import storable
 
 TIME = "timestamp with time zone"
 # AWS's own names, as DescribeTrails, GetTrailStatus and GetEventSelectors give them.

@@ -12,8 +12,8 @@ from cloudtrail_fdw.bounds import Bounds, Prefix
 from cloudtrail_fdw.declare import Column, Push, Table
 from cloudtrail_fdw.interrupts import stream
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources.log_group_list import beginning, by_prefix, group_pages
-from cloudtrail_fdw.sources.log_groups import LogGroup
+from cloudtrail_fdw.sources.aws.log_group_list import beginning, by_prefix, group_pages
+from cloudtrail_fdw.sources.aws.log_groups import LogGroup
 
 MOST_NAMES = 10  # of an IN list: each is a call of its own
 # AWS's own names, as DescribeLogGroups gives them.

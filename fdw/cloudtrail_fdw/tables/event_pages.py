@@ -17,18 +17,20 @@ import msgspec
 
 from cloudtrail_fdw import times
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources import address, cloudtrail_api, cloudtrail_record, plain_rows
-from cloudtrail_fdw.sources.budget import Budget, record
-from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
-from cloudtrail_fdw.sources.log_groups import LogGroup
-from cloudtrail_fdw.sources.made_rows import RowMaker
-from cloudtrail_fdw.sources.window_scan import WindowScan
+from cloudtrail_fdw.sources.address import address
+from cloudtrail_fdw.sources.aws import cloudtrail_api
+from cloudtrail_fdw.sources.aws.budget import Budget, record
+from cloudtrail_fdw.sources.aws.log_groups import LogGroup
+from cloudtrail_fdw.sources.cache.made_rows import RowMaker
+from cloudtrail_fdw.sources.record import cloudtrail_record, plain_rows
+from cloudtrail_fdw.sources.record.log_event import LogEvent
+from cloudtrail_fdw.sources.scan.window_scan import WindowScan
 from cloudtrail_fdw.tables import event_columns, event_rows
 from cloudtrail_fdw.tables.event_request import Request
 from cloudtrail_fdw.tables.event_rows import page_rows
 
 Origin = Mapping[str, object]  # the columns that tell of which group events are
-Page = tuple[Origin, Sequence[LogEvent]]
+FromGroup = tuple[Origin, Sequence[LogEvent]]  # some events in order
 DECODERS = (address, cloudtrail_record, event_columns, event_rows, plain_rows, times)
 MOST_MERGED = 500  # events at a time, of several groups in one order
 
@@ -44,7 +46,7 @@ class Reading:
     settings: Settings
     layout: Sequence[str]
 
-    def events(self, stop: threading.Event) -> Iterator[Page]:
+    def events(self, stop: threading.Event) -> Iterator[FromGroup]:
         """The events in the order that the request wants, a page at a time."""
         groups = self.groups(stop)
         with self.spending(groups) as budget:
@@ -107,10 +109,10 @@ class Reading:
 
     def in_order(
         self, groups: Sequence[tuple[str, LogGroup]], budget: Budget, stop: threading.Event
-    ) -> Iterator[Page]:
+    ) -> Iterator[FromGroup]:
         """The events of all groups, in one order where one is wanted."""
 
-        def pages(label: str, group: LogGroup) -> Iterator[Page]:
+        def pages(label: str, group: LogGroup) -> Iterator[FromGroup]:
             for origin, part in self.scans(label, group, budget, stop):
                 for page in part.read():
                     yield origin, page
@@ -128,11 +130,11 @@ class Reading:
         return RowMaker(lambda events: msgspec.msgpack.encode(make(events)), what)
 
 
-def merged(parts: Sequence[Iterator[Page]], descending: bool) -> Iterator[Page]:
+def merged(parts: Sequence[Iterator[FromGroup]], descending: bool) -> Iterator[FromGroup]:
     """The pages of several groups, each in order, as pages in the order of all."""
     sign = -1 if descending else 1
 
-    def keyed(part: Iterator[Page], number: int) -> Any:
+    def keyed(part: Iterator[FromGroup], number: int) -> Any:
         return ((sign * event.timestamp, number, origin, event)
                 for origin, page in part for event in page)  # fmt: skip
 

@@ -12,15 +12,15 @@ from cloudtrail_fdw.bounds import Bounds
 from cloudtrail_fdw.declare import Order
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources import cloudtrail_api
-from cloudtrail_fdw.sources.filter_pattern import LONGEST, build_clauses, join_clauses
-from cloudtrail_fdw.sources.log_groups import LogGroup, choose_groups
-from cloudtrail_fdw.sources.time_slices import (
+from cloudtrail_fdw.sources.aws import cloudtrail_api
+from cloudtrail_fdw.sources.aws.log_groups import LogGroup, choose_groups
+from cloudtrail_fdw.sources.scan.filter_pattern import LONGEST, build_clauses, join_clauses
+from cloudtrail_fdw.sources.scan.time_slices import (
     DeliveryWindow,
     delivery_window,
     event_time_clause,
 )
-from cloudtrail_fdw.sources.window_ask import FOREVER, Ask, foresee, is_too_early
+from cloudtrail_fdw.sources.scan.window_ask import FOREVER, Ask, foresee, is_too_early
 from cloudtrail_fdw.tables.event_columns import COLUMNS
 
 MOST_STREAMS = 100  # names in one call

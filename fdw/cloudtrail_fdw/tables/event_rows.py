@@ -11,16 +11,16 @@ from typing import Optional
 import msgspec
 
 from cloudtrail_fdw import times
-from cloudtrail_fdw.sources.address import classify
-from cloudtrail_fdw.sources.cloudtrail_record import (
+from cloudtrail_fdw.sources.address.address import classify
+from cloudtrail_fdw.sources.record.cloudtrail_record import (
     Level,
     first_filled,
     make_level,
     read_record,
     storable,
 )
-from cloudtrail_fdw.sources.cloudwatch_logs import LogEvent
-from cloudtrail_fdw.sources.plain_rows import MESSAGE, WHOLE, Derived, Row, make_reader
+from cloudtrail_fdw.sources.record.log_event import LogEvent
+from cloudtrail_fdw.sources.record.plain_rows import MESSAGE, WHOLE, Derived, Row, make_reader
 from cloudtrail_fdw.tables.event_columns import COLUMNS, MEMBERS
 
 RECORD = make_level(MEMBERS)

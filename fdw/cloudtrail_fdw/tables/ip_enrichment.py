@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +14,12 @@ from cloudtrail_fdw.declare import Table
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.recent import Recent
-from cloudtrail_fdw.sources import aws_ranges, geolocation
-from cloudtrail_fdw.sources.address import LONGEST, classify
-from cloudtrail_fdw.sources.data_files import MOST_FILES
-from cloudtrail_fdw.sources.name_cache import Answer
-from cloudtrail_fdw.sources.reverse_dns import NOT_REQUESTED, resolve
+from cloudtrail_fdw.sources.address import aws_ranges, geolocation
+from cloudtrail_fdw.sources.address.address import LONGEST, classify
+from cloudtrail_fdw.sources.disk.data_files import MOST_FILES
+from cloudtrail_fdw.sources.names.name_cache import Answer
+from cloudtrail_fdw.sources.names.reverse_dns import NOT_REQUESTED, resolve
+from cloudtrail_fdw.sources.record.cloudtrail_record import array_literal
 from cloudtrail_fdw.tables.ip_columns import COLUMNS
 
 Row = tuple[object, ...]
@@ -204,20 +204,6 @@ def recipe(layout: tuple[str, ...]) -> Recipe:
         not AWS.isdisjoint(names), not REVERSE_DNS.isdisjoint(names),
         itemgetter(*places) if len(places) > 1 else one_or_none,
     )  # fmt: skip
-
-
-@lru_cache(maxsize=1024)
-def array_literal(texts: tuple[str, ...]) -> str:
-    """A text[] as PostgreSQL reads it (manual, section 8.15.6), quoted where need be."""
-    return "{" + ",".join(map(array_element, texts)) + "}"
-
-
-def array_element(text: str) -> str:
-    """One element, bare when that cannot be misread."""
-    if re.fullmatch(r"[A-Za-z0-9_.-]+", text) and text.lower() != "null":
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 TABLE = Table(

@@ -13,9 +13,9 @@ from cloudtrail_fdw.bounds import Bounds, IsNull
 from cloudtrail_fdw.declare import Column, Push, Table
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import Settings
-from cloudtrail_fdw.sources.cloudtrail_record import safe_json, storable
-from cloudtrail_fdw.sources.remote_addresses import Found, look_up
-from cloudtrail_fdw.sources.remote_source import Source
+from cloudtrail_fdw.sources.record.cloudtrail_record import safe_json, storable
+from cloudtrail_fdw.sources.remote.remote_addresses import Found, look_up
+from cloudtrail_fdw.sources.remote.remote_source import Source
 
 TIME = "timestamp with time zone"
 UNKEYED_ROWS = 100_000_000  # so dear that the planner takes any keyed path

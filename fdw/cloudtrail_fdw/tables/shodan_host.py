@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudtrail_fdw.declare import Column
-from cloudtrail_fdw.sources.shodan import SOURCE
+from cloudtrail_fdw.sources.remote.shodan import SOURCE
 from cloudtrail_fdw.tables.remote_lookup import TIME, remote_table
 
 COLUMNS = (

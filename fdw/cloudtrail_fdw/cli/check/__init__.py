@@ -1,0 +1,1 @@
+"""The command check: SQL files run over a window, findings, watermarks."""

@@ -1,0 +1,1 @@
+"""The command doctor: what is missing, stale or not trusted, in plain words."""

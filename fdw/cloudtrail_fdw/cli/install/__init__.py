@@ -1,0 +1,1 @@
+"""The commands install and uninstall."""

@@ -1,0 +1,1 @@
+"""The commands query and psql: a server of one's own."""

@@ -1,0 +1,1 @@
+"""Asking AWS: clients, calls, pages, rates, budgets, errors."""

@@ -1,0 +1,1 @@
+"""Log events that were read once."""

@@ -1,0 +1,1 @@
+"""What all keep on disk: folders, sealed files, SQLite files, data files."""

@@ -1,0 +1,1 @@
+"""A log event, and its text as values."""

@@ -1,0 +1,1 @@
+"""All events of a window, from the cache and from AWS."""

@@ -1,0 +1,103 @@
+"""What reverse DNS knows ahead: of the same statement, once one of its addresses is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Optional
+
+import msgspec
+import pytest
+
+from cloudtrail_fdw import interrupts
+from cloudtrail_fdw.sources.names import addresses_ahead
+from cloudtrail_fdw.sources.names.addresses_ahead import MOST, foreseen, publish, take
+
+LAYOUT = ["event_id", "", "source_ip_address"]
+
+
+@pytest.fixture(autouse=True)
+def stamp(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The start of the running statement, which a test may change."""
+    now = [7]
+    monkeypatch.setattr(interrupts, "STATEMENT", lambda: now[0])
+    monkeypatch.setattr(addresses_ahead, "AHEAD", addresses_ahead.Ahead())
+    addresses_ahead.COMING.clear()
+    yield now
+    addresses_ahead.COMING.clear()
+
+
+def rows(*addresses: Optional[str]) -> bytes:
+    return msgspec.msgpack.encode([("id", None, address) for address in addresses])
+
+
+def test_rows_are_given_once_and_only_when_one_of_them_is_asked_for(stamp: list[int]):
+    publish(LAYOUT, rows("9.9.9.1", None, "9.9.9.2", "9.9.9.1"))
+    assert take(["9.9.9.3"]) == ()
+    assert take(["9.9.9.3", "9.9.9.2"]) == ("9.9.9.1", "9.9.9.2")
+    assert take(["9.9.9.2"]) == ()
+    publish(LAYOUT, rows("9.9.9.2", "9.9.9.4"))
+    assert take(["9.9.9.1"]) == ("9.9.9.4",)  # the statement has asked for one before
+    publish(["event_id"], b"not looked at")
+    publish(LAYOUT, rows("9.9.9.5"))
+    stamp[0] = 8
+    assert take(["9.9.9.5", "9.9.9.1"]) == ()
+    publish(LAYOUT, rows("9.9.9.6"))
+    assert take(["9.9.9.5", "9.9.9.1"]) == ()
+    assert take(["9.9.9.6"]) == ("9.9.9.6",)
+
+
+def test_pages_that_wait_are_given_too(stamp: list[int]):
+    pages = [rows("9.9.9.1"), rows("9.9.9.2", None, "9.9.9.1"), rows("9.9.9.3")]
+    reading = foreseen(LAYOUT, iter(pages))
+    assert [next(reading), next(reading)] == pages[:2]
+    assert take(["9.9.9.2"]) == ()  # no row has been given yet
+    publish(LAYOUT, pages[0])
+    assert take(["9.9.9.8"]) == ()
+    assert take(["9.9.9.1"]) == ("9.9.9.1", "9.9.9.2")
+    assert list(reading) == pages[2:]
+    publish(LAYOUT, pages[1])
+    assert take(["9.9.9.2"]) == ()
+
+
+def test_pages_of_other_statements_and_of_other_columns_are_not(stamp: list[int]):
+    list(foreseen(["event_id"], iter([rows("9.9.9.4")])))
+    list(foreseen(LAYOUT, iter([rows("9.9.9.5"), rows("9.9.9.6")])))
+    stamp[0] = 8
+    publish(LAYOUT, rows("9.9.9.1"))
+    assert take(["9.9.9.1"]) == ("9.9.9.1",)
+
+
+def test_few_pages_are_held(monkeypatch: pytest.MonkeyPatch):
+    list(foreseen(LAYOUT, (rows(f"9.9.9.{number}") for number in range(100))))
+    assert len(addresses_ahead.COMING) == addresses_ahead.MOST_COMING
+    addresses_ahead.COMING.clear()
+    page = rows("9.9.9.0")
+    monkeypatch.setattr(addresses_ahead, "MOST_BYTES", 3 * len(page))
+    for number in range(9):
+        publish(LAYOUT, rows(f"9.9.9.{number}"))
+        assert addresses_ahead.AHEAD.size == len(page) * min(3, number + 1)
+        assert len(addresses_ahead.AHEAD.pages) == min(3, number + 1)
+    assert take(["9.9.9.8"]) == tuple(f"9.9.9.{number}" for number in range(9))
+
+
+def test_not_more_than_so_many_addresses_are_held():
+    for start in range(0, 3 * MOST, MOST // 2):
+        publish(LAYOUT, rows(*(f"2001:db8::{number:x}" for number in range(start, start + MOST))))
+    assert len(take(["2001:db8::0"])) == MOST
+
+
+def test_however_many_were_given_the_next_ones_are(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(addresses_ahead, "MOST", 4)
+    for page in range(9):
+        addresses = [f"9.9.{page}.{number}" for number in range(3)]
+        publish(LAYOUT, rows(*addresses))
+        assert take(addresses[1:2]) == tuple(addresses)
+        assert len(addresses_ahead.AHEAD.taken) <= 4 + 3
+
+
+def test_without_a_server_nothing_is_left(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(interrupts, "STATEMENT", None)
+    publish(LAYOUT, rows("9.9.9.1"))
+    assert not addresses_ahead.AHEAD.pages
+    assert take(["9.9.9.1"]) == ()
+    assert (addresses_ahead.AHEAD.stamp, addresses_ahead.AHEAD.size) == (0, 0)
