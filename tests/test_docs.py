@@ -93,7 +93,7 @@ def test_the_plan_is_the_one_that_is_explained(sample: Sandbox) -> None:
             "AND timestamp < '2026-11-20 06:00+00'"
         )
         shown = "\n".join(row[0] for row in answer(db, example)[1])
-        # from PostgreSQL 18 on a join's condition has the inner side first
+        # from PostgreSQL 16 on a join's condition has the inner side first
         shown = shown.replace("(ip = e.source_ip_address)", "(e.source_ip_address = ip)")
         assert shown == plan.rstrip("\n")
     labels = set(re.findall(r"^ *(?:-> )? *([A-Z][\w ]+): ", plan, re.MULTILINE))

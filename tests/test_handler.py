@@ -132,7 +132,7 @@ def test_labels_hold_one_value_each(sample: Sandbox) -> None:
     assert events["Log Group"] == "those of the account's trails"
     assert events["Window"].startswith("2026-11-20T09:59:00+00:00 to unbounded")
     assert events["Filter Pattern"] == '{ $.eventName = "ListRoles" }'
-    # from PostgreSQL 18 on a join's condition has the inner side first
+    # from PostgreSQL 16 on a join's condition has the inner side first
     both = ("(host(e.source_ip) = ip)", "(ip = host(e.source_ip))")
     assert addresses["Runtime Bounds"] in both
     assert "Multicorn" not in str(plan)

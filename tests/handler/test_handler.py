@@ -132,7 +132,7 @@ def test_labels_have_one_value_each(session: Session) -> None:
     sql = "SELECT c.id FROM cases c JOIN keyed_inet k ON k.k = c.addr"
     text = explain(session, sql)
     assert labels(text, "Waits For") == ["k"]
-    # from PostgreSQL 18 on a join's condition has the inner side first
+    # from PostgreSQL 16 on a join's condition has the inner side first
     (shown,) = labels(text, "Runtime Bounds")
     assert [shown] == labels(text, "Filter")
     assert shown in ("(c.addr = k)", "(k = c.addr)")
