@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import selectors
 import threading
 import time
 from dataclasses import replace
-from typing import Optional
+from typing import Any, Optional
 
 import pytest
 
@@ -48,6 +49,31 @@ def test_silent_addresses_take_no_place_from_others(
     answers = resolve([*silent, *others], patient)
     assert {answers[text].status for text in silent} == {"timeout"}
     assert {answers[text].status for text in others} == {"none"}
+
+
+def test_a_channel_that_closes_hears_no_more_of_its_sockets(zone: Zone, settings: Settings):
+    late = []
+
+    class Slow(selectors.DefaultSelector):
+        closing = False
+
+        def close(self) -> None:
+            self.closing = True
+            time.sleep(0.5)  # pycares' thread lets go of the sockets meanwhile
+            super().close()
+
+        def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+            if self.closing:
+                late.append(fileobj)
+            return super().unregister(fileobj)
+
+    zone.change({"silent": ["8.8.8.8"]})
+    channel = dns_channel.Channel(settings.dns_servers, settings.dns_timeout)
+    channel.selector = Slow()
+    channel.ask(dns_channel.Question("8.8.8.8.in-addr.arpa", "PTR"), lambda reply: None)
+    assert channel.selector.get_map()
+    channel.close()
+    assert not late
 
 
 def test_patience_is_one_for_many_calls(zone: Zone, settings: Settings):

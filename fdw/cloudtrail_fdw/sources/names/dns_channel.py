@@ -40,6 +40,7 @@ class Channel:
     def __init__(self, servers: str, timeout: float) -> None:
         self.pycares = load_pycares()
         self.selector = selectors.DefaultSelector()
+        self.closed = False
         self.cancels = 0
         listed = [server.strip() for server in servers.split(",") if server.strip()]
         errno = self.pycares.errno
@@ -61,7 +62,7 @@ class Channel:
 
     def watch(self, fd: int, readable: bool, writable: bool) -> None:
         """What c-ares wants to be told about one of its sockets."""
-        if self.selector.get_map() is None:  # closed; c-ares lets go of its sockets later
+        if self.closed:  # c-ares lets go of its sockets later, on a thread of pycares
             return
         wanted = selectors.EVENT_READ * readable | selectors.EVENT_WRITE * writable
         known = fd in self.selector.get_map()
@@ -89,6 +90,7 @@ class Channel:
 
     def close(self) -> None:
         """Let go of its sockets and thread; it must not be asked any more."""
+        self.closed = True
         self.cares.close()
         self.selector.close()
 
