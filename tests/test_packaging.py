@@ -73,6 +73,7 @@ def test_the_wheel_has_every_file_of_the_package_and_no_other(wheel: Path) -> No
     assert names == shipped()
     assert {"cloudtrail_fdw/py.typed", "cloudtrail_fdw/data/geolocation-sample.mmdb",
             "cloudtrail_fdw/sql/40_tables.sql", "cloudtrail_fdw/handler_source/cloudtrail_fdw.c",
+            "cloudtrail_fdw/handler_source/cloudtrail_fdw.h",
             "cloudtrail_fdw/sandbox/sample/cloudtrail.jsonl"} <= names  # fmt: skip
     assert "licenses/LICENSE" in about
     assert wheel.name.endswith("-py3-none-any.whl")

@@ -1,4 +1,4 @@
-"""What our C handler and this package tell each other (fdw/handler/cloudtrail_fdw.c).
+"""What our C handler and this package tell each other (fdw/handler/multicorn.c).
 
 Its library is in the process where the foreign data wrapper has ``cloudtrail_fdw_handler``; with
 Multicorn's own handler none of this is there, and everything works without it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from multicorn import ForeignDataWrapper
 
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Qual
-from cloudtrail_fdw.handler import Handler
+from cloudtrail_fdw.handler import Handler, function
 
 
 class PackedFdw(ForeignDataWrapper):  # type: ignore[misc]
@@ -53,3 +54,22 @@ class CountedFdw(ForeignDataWrapper):  # type: ignore[misc]
     def get_path_keys(self) -> list[tuple[tuple[str, ...], int]]:
         """One row for a key."""
         return [(("k",), 1)]
+
+
+class ForeseenFdw(CountedFdw):
+    """The pages of the setting ``probe.keyed``, one for each look-up: rows of several keys."""
+
+    def execute(self, quals: Sequence[Qual], columns: Iterable[str]) -> Iterator[Sequence[object]]:
+        """A row of nothing, for which the handler puts the one that the page has first."""
+        page = bytes.fromhex(json.loads(interrupts.setting("probe.keyed") or "[]")[self.asked])
+        self.asked += 1
+        KEYED_ROWS(page, len(page))
+        yield [None, None]
+
+    def get_rel_size(self, quals: Sequence[Qual], columns: Iterable[str]) -> tuple[int, int]:
+        """A new query, a new first look-up."""
+        self.asked = 0
+        return super().get_rel_size(quals, columns)
+
+
+KEYED_ROWS: Any = function("cloudtrail_fdw_keyed_rows", ctypes.c_char_p, ctypes.c_size_t)

@@ -55,10 +55,10 @@ def compile_handler(server: runtime.Server, folder: Path) -> Path:
         compiler = extension.find_compiler(server.bindir)
         assert compiler is not None
         headers = server.bindir.parents[3] / "include/postgresql/13/server"
-        extension.compile_handler(compiler, headers, SOURCE / "cloudtrail_fdw.c", library)
+        extension.compile_handler(compiler, headers, library)
         return library
-    for name in ("cloudtrail_fdw.c", "cloudtrail_fdw.control", "Makefile"):
-        shutil.copy(SOURCE / name, folder)
+    for path in SOURCE.iterdir():
+        shutil.copy(path, folder)
     command = ["make", "-s", "-C", str(folder), f"PG_CONFIG={server.bindir / 'pg_config'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     # an older compiler does not know every option that the server was built with

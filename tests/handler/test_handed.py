@@ -35,7 +35,8 @@ EXPECTED = [
 def handed(probed: Probe) -> Iterator[Session]:
     """A session with the tables of probe_handed."""
     with probed.connect() as session:
-        for name, columns in (("Packed", COLUMNS), ("Counted", "k text, asked int")):
+        keyed = "k text, asked int"
+        for name, columns in (("Packed", COLUMNS), ("Counted", keyed), ("Foreseen", keyed)):
             table = name.lower()
             session.execute(f"DROP SERVER IF EXISTS {table} CASCADE")
             session.execute(
@@ -101,7 +102,9 @@ def test_a_rescan_drops_what_is_left(handed: Session) -> None:
         (pack([["x"]])[:-1], "HV000"),  # cut off
         (pack([["x"]]).replace(b"\x91\x91", b"\x92\x91"), "HV000"),  # a row is missing
         (pack([["x", "y"]]), "HV000"),  # too many columns
-        (pack([[1.5]]), "HV000"),
+        (pack([[["x"]]]), "HV000"),
+        (pack([[{"x": 1}]]), "HV000"),
+        (pack([[b"x"]]), "HV000"),
         (pack([["x\0y"]]), "HV000"),
         (b"\x91\x91\xdb\xff\xff\xff\xffx", "HV000"),
         (b"\xdd\xff\xff\xff\xff\x91\xa1x", "HV000"),
@@ -119,6 +122,14 @@ def test_what_cannot_be_read_is_an_error(handed: Session, page: bytes, state: st
 def test_a_boolean_is_a_text_where_the_column_is_one(handed: Session) -> None:
     give(handed, pack([[True], [False], [None]]))
     assert rows(handed, "SELECT a FROM packed") == [("true",), ("false",), (None,)]
+
+
+def test_numbers_are_read_by_the_type_of_the_column(handed: Session) -> None:
+    give(handed, pack([[5], [-(2**63)], [0.1], [1e300], [float("inf")]]))
+    found = [a for (a,) in rows(handed, "SELECT a FROM packed")]
+    assert found == ["5", "-9223372036854775808", "0.1", "1e+300", "Infinity"]
+    give(handed, pack([[5]]))
+    assert rows(handed, "SELECT j FROM packed") == [(5,)]
 
 
 def test_a_value_of_another_type_is_an_error(handed: Session) -> None:
@@ -147,6 +158,35 @@ def test_no_damage_crashes_the_server(handed: Session) -> None:
             endings.add(str(error.sqlstate))
     assert {"rows", "HV000"} < endings
     assert rows(handed, "SELECT pg_backend_pid()") == [(pid,)]
+
+
+def give_keyed(session: Session, *pages: bytes) -> None:
+    """Let the table ``foreseen`` hand over these, one for each look-up."""
+    texts = json.dumps([page.hex() for page in pages])
+    session.execute("SELECT set_config('probe.keyed', %s, false)", [texts])
+
+
+def test_rows_of_other_keys_come_with_the_one_that_was_asked_for(handed: Session) -> None:
+    sql = ("SELECT v.k, f.asked FROM (VALUES ('a'), ('b'), ('none'), ('c'), ('b')) AS v (k) "
+           "LEFT JOIN LATERAL (SELECT * FROM foreseen WHERE k = v.k OFFSET 0) AS f ON true")  # fmt: skip
+    give_keyed(handed, pack([["a", ["1"]], ["b", ["2"]], ["none", None]]), pack([["c", ["3"]]]))
+    assert rows(handed, sql) == [("a", 1), ("b", 2), ("none", None), ("c", 3), ("b", 2)]
+    give_keyed(handed, pack([["a", ["1"]]]))
+    assert rows(handed, "SELECT asked FROM foreseen WHERE k = 'a'") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"", b"\x90", b"\xc0", pack([["a"]]), pack([["a", "b"]]), pack([[None, ["1"]]]),
+        pack([["a", ["1", "2"]]]), pack([["a", ["1"]]])[:-1], pack([["a", ["1"]], ["b"]]),
+    ],
+)  # fmt: skip
+def test_rows_of_keys_that_cannot_be_read_are_an_error(handed: Session, page: bytes) -> None:
+    give_keyed(handed, page)
+    with pytest.raises(psycopg.Error) as caught:
+        handed.execute("SELECT asked FROM foreseen WHERE k = 'a'")
+    assert caught.value.sqlstate == "HV000"
 
 
 KEYS = "(SELECT 'k' || g % 3 AS k FROM generate_series(1, 30) AS g OFFSET 0) AS keys"

@@ -71,8 +71,8 @@ def place_extension(connection: Connection) -> None:
     libraries = Path(names["PKGLIBDIR"])
     scripts = Path(names["SHAREDIR"]) / "extension"
     headers = Path(names["INCLUDEDIR-SERVER"])
-    source = SOURCE / f"{NAME}.c"
-    made_of = b"".join(path.read_bytes() for path in (source, *sorted(SCRIPTS.glob("*.sql"))))
+    sources = [*sorted(SOURCE.glob("*.[ch]")), *sorted(SCRIPTS.glob("*.sql"))]
+    made_of = b"".join(path.read_bytes() for path in sources)
     stamp = f"# made of {hashlib.sha256(made_of).hexdigest()[:16]}\n"
     control = (SOURCE / f"{NAME}.control").read_text("utf-8") + stamp
     control = re.sub(r"default_version = '.*'", f"default_version = '{VERSION}'", control)
@@ -88,7 +88,7 @@ def place_extension(connection: Connection) -> None:
         raise FdwError(f"{libraries} is not ours to write", hint="Run install as root.")
     with tempfile.TemporaryDirectory(prefix=f"{NAME}-") as work:
         library = Path(work) / f"{NAME}.so"
-        compile_handler(compiler, headers, source, library)
+        compile_handler(compiler, headers, library)
         place(library, libraries / library.name)
     for script in SCRIPTS.glob(f"{NAME}--*.sql"):
         place(script, scripts / script.name)
@@ -104,10 +104,11 @@ def find_compiler(bindir: Path) -> Optional[str]:
     return shutil.which("cc", path=path) or shutil.which("gcc", path=path)
 
 
-def compile_handler(compiler: str, headers: Path, source: Path, library: Path) -> None:
-    """Compile ``source`` to ``library``; FdwError with the compiler's words."""
+def compile_handler(compiler: str, headers: Path, library: Path) -> None:
+    """Compile the handler to ``library``; FdwError with the compiler's words."""
+    sources = map(str, sorted(SOURCE.glob("*.c")))
     done = subprocess.run(
-        [compiler, "-isystem", str(headers), *FLAGS, "-o", str(library), str(source)],
+        [compiler, "-isystem", str(headers), *FLAGS, "-o", str(library), *sources],
         capture_output=True,
         text=True,
         check=False,
