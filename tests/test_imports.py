@@ -1,8 +1,10 @@
-"""Import arrows point one way: wrapper → tables → sources → declarations → errors."""
+"""Import arrows point one way: wrapper → host → tables → sources → declarations → errors."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "fdw" / "cloudtrail_fdw"
@@ -16,10 +18,10 @@ ALLOWED = {
     "options": {"errors", "declare"},
     "interrupts": {"errors"},
     "recent": set(),
-    "handler": {"errors", "interrupts"},
     "sources": {"sources", *BASE},
     "tables": {"tables", "sources", *BASE},
-    "wrapper": {"tables", "handler", *BASE},
+    "host": {"host", "tables", *BASE},
+    "wrapper": {"host", *BASE},
     "render": {"tables", "render_checks", "render_recipes", *BASE},
     "render_recipes": BASE,
 }
@@ -105,3 +107,23 @@ def test_only_the_wrapper_imports_multicorn() -> None:
         )
     ]
     assert importers == ["wrapper.py"]
+
+
+def test_only_the_face_of_multicorn_reads_the_backend() -> None:
+    readers = [
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if "ctypes" in path.read_text("utf-8")
+    ]
+    assert readers == ["host/multicorn.py"]
+
+
+def test_declarations_import_no_library_of_a_source() -> None:
+    code = (
+        "import sys, cloudtrail_fdw.tables; print(*sorted(set(sys.modules) & "
+        "{'boto3', 'botocore', 'pycares', 'requests', 'maxminddb'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == []

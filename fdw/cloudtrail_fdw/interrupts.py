@@ -1,14 +1,12 @@
-"""Waiting that a cancel can end, and what the backend around us says.
+"""Waiting that a cancel can end, whatever process we are in.
 
-While Python blocks, PostgreSQL sees neither a cancel nor ``statement_timeout``. So whatever may
-block runs on a thread with all signals masked, and the backend's own thread waits in short steps
-and looks at the two flags that mean "stop now" (``InterruptPending`` is also set by harmless
-requests). Outside PostgreSQL, as in the command line, the flags do not exist.
+While Python blocks in a backend, PostgreSQL sees neither a cancel nor ``statement_timeout``. So
+whatever may block runs on a thread with all signals masked, and the main thread waits in short
+steps and asks the host whether to stop.
 """
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import queue
 import signal
@@ -26,53 +24,36 @@ STEP = 0.05  # seconds between two looks at the flags
 PARTING = 0.25  # seconds that the end of a scan waits for its thread
 
 
-def backend_flag(name: str) -> Any:
-    """One of PostgreSQL's exported ints, or a zero where there is no PostgreSQL."""
-    try:
-        return ctypes.c_int.in_dll(ctypes.CDLL(None), name)
-    except ValueError:
-        return ctypes.c_int(0)
+class Host:
+    """What the process that holds a session offers whatever runs in it.
 
-
-CANCEL = backend_flag("QueryCancelPending")
-DIE = backend_flag("ProcDiePending")
-
-
-def backend_function(name: str, result: Any, *arguments: Any) -> Optional[Callable[..., Any]]:
-    """One of PostgreSQL's functions, or None where there is no PostgreSQL."""
-    function = getattr(ctypes.PyDLL(None), name, None)
-    if function is not None:
-        function.restype, function.argtypes = result, arguments
-    return function
-
-
-GET_SETTING = backend_function(
-    "GetConfigOption", ctypes.c_char_p, ctypes.c_char_p, ctypes.c_bool, ctypes.c_bool
-)
-STATEMENT = backend_function("GetCurrentStatementStartTimestamp", ctypes.c_int64)
-NEST_LEVEL = backend_function("GetCurrentTransactionNestLevel", ctypes.c_int)
-
-
-def setting(name: str) -> Optional[str]:
-    """The session's value of a PostgreSQL setting, None where it is not set.
-
-    From PostgreSQL 17 on a setting of ours that was RESET, by DISCARD ALL say, is an empty text.
+    This one is the command line's, which has no session and stops for nothing; host/ has those
+    that PostgreSQL uses.
     """
-    value = GET_SETTING(name.encode(), True, False) if GET_SETTING else None
-    return value.decode() if value else None
+
+    def check(self) -> None:
+        """Raise FdwError (57014, or 57P01 for a shutdown) when the query has to stop."""
+
+    def statement(self) -> int:
+        """A number that no other statement of the session has; 0 outside PostgreSQL."""
+        return 0
+
+    def nest_level(self) -> int:
+        """How deep in savepoints the session is; 0 where no rollback ends a scan from outside."""
+        return 0
 
 
-def statement() -> int:
-    """A number that no other statement of the session has; 0 outside PostgreSQL."""
-    return int(STATEMENT()) if STATEMENT else 0
+HOST = Host()  # which a face in host/ replaces
 
 
 def check() -> None:
     """Raise FdwError (57014, or 57P01 for a shutdown) when the query has to stop."""
-    if DIE.value:
-        raise FdwError("terminating connection due to administrator command", sqlstate="57P01")
-    if CANCEL.value:
-        raise FdwError("canceling statement due to user request or timeout", sqlstate="57014")
+    HOST.check()
+
+
+def statement() -> int:
+    """A number that no other statement of the session has; 0 outside PostgreSQL."""
+    return HOST.statement()
 
 
 @contextmanager
@@ -99,7 +80,7 @@ class Scan:
     def __init__(self) -> None:
         """Note the depth, so that a savepoint's rollback ends only the scans inside it."""
         self.stop = threading.Event()
-        self.level = nest_level()
+        self.level = HOST.nest_level()
         self.thread: Optional[threading.Thread] = None
         SCANS.add(self)
 
@@ -116,11 +97,6 @@ SCANS: weakref.WeakSet[Scan] = weakref.WeakSet()
 WAKERS: weakref.WeakKeyDictionary[threading.Thread, Callable[[], None]] = (
     weakref.WeakKeyDictionary()
 )
-
-
-def nest_level() -> int:
-    """How deep in savepoints the backend is; 0 outside PostgreSQL."""
-    return int(NEST_LEVEL()) if NEST_LEVEL else 0
 
 
 def stop_scans(level: int = 0) -> None:

@@ -1,7 +1,7 @@
-"""The class that Multicorn calls: quals in, rows out, errors in words. It knows no table.
+"""The class that Multicorn calls: a backend's face of a Session.
 
 A failed import of this module crashes the server at its second try, so nothing is imported here
-that can fail; the tables come at first use.
+that can fail.
 """
 
 from __future__ import annotations
@@ -9,59 +9,40 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from logging import ERROR
-from pathlib import Path
 from typing import Any, NoReturn, Optional
 
 from multicorn import ColumnDefinition, ForeignDataWrapper, TableDefinition, utils
 
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Qual, read_quals
-from cloudtrail_fdw.declare import Order, Table
-from cloudtrail_fdw.errors import FdwError, missing_package
-from cloudtrail_fdw.handler import Handler, at_exit, runtime_columns
-from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
+from cloudtrail_fdw.declare import Order
+from cloudtrail_fdw.host.multicorn import Backend, Handler, at_exit, runtime_columns
+from cloudtrail_fdw.host.session import (
+    SESSION_SETTINGS,
+    Row,
+    Session,
+    importable,
+    in_words,
+    ordered,
+)
+from cloudtrail_fdw.options import Settings
 from cloudtrail_fdw.recent import Recent
 
-SESSION_SETTINGS = tuple(f"cloudtrail_fdw.{option.name}" for option in OPTIONS if option.guc)
-REMOTE_SCHEMA = "cloudtrail"
 MOST_LAYOUTS = 64
-
-
-def tables() -> Mapping[str, Table]:
-    """The tables by name; FdwError when a package they need is missing."""
-    try:
-        from cloudtrail_fdw.tables import TABLES
-    except ImportError as error:
-        raise missing_package(error.name or "cloudtrail_fdw", error) from None
-    return TABLES
+BACKEND = Backend()
+interrupts.HOST = BACKEND
 
 
 def report(error: BaseException) -> NoReturn:
     """End the query with the error's own words, by whatever handler and Multicorn offer."""
-    if not isinstance(error, FdwError):
-        error = unexpected(error)
-    Handler().report(error)
+    told = in_words(error)
+    Handler().report(told)
     if hasattr(utils, "MulticornException"):
-        utils.log_to_postgres(error.message, ERROR, hint=error.hint, detail=error.detail)
+        utils.log_to_postgres(told.message, ERROR, hint=told.hint, detail=told.detail)
     # Multicorn 1.4 would leave Python by a jump that spoils the interpreter; of an exception it
     # prints the class name as message and the text as detail.
-    lines = [part for part in (error.detail, error.hint and f"Hint: {error.hint}") if part]
-    raise type(error.message, (Exception,), {})("\n".join(lines)) from None
-
-
-def unexpected(error: BaseException) -> FdwError:
-    """An error that is a defect of ours: its place, not its text, which may hold a secret."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = "unknown"
-    if place is not None:
-        where = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}"
-    return FdwError(
-        f"unexpected {type(error).__name__} at {where}",
-        hint="This is a defect of cloudtrail_fdw; please report it with this message.",
-        sqlstate="XX000",
-    )
+    lines = [part for part in (told.detail, told.hint and f"Hint: {told.hint}") if part]
+    raise type(told.message, (Exception,), {})("\n".join(lines)) from None
 
 
 class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
@@ -70,14 +51,12 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
     def __init__(self, options: Mapping[str, str], columns: Mapping[str, Any]) -> None:
         """Find the table that ``table_name`` means."""
         super().__init__(options, columns)
-        self.options = dict(options)
         self.layout = tuple(columns)
-        self.session: tuple[Optional[str], ...] = ()
-        self.settings: Optional[Settings] = None
         self.generation = 0
+        self.values: tuple[Optional[str], ...] = ()
         self.layouts: Recent[frozenset[str], tuple[str, ...]] = Recent(MOST_LAYOUTS)
         self.in_place_of_rows = (None,) * len(self.layout)
-        self.table: Table = guarded(find_table, self.options, self.layout)
+        self.session: Session = guarded(Session, options, self.layout)
         self.handler = Handler()
         at_exit(interrupts.join_threads)
 
@@ -85,31 +64,28 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         self, quals: Iterable[Qual], columns: Iterable[str], explain: bool, sortkeys: Any = None
     ) -> tuple[Any, Settings]:
         """What the table plans for these quals, and the settings in force now."""
-        settings = self.current_settings(explain)
+        settings = self.settings(explain)
+        known = self.session.table.column
         if self.handler.active:
-            bounds = read_quals(quals, self.table.column, "ISO, MDY", explain=False, proven=True)
+            bounds = read_quals(quals, known, "ISO, MDY", explain=False, proven=True)
             if explain:
                 bounds = replace(bounds, runtime=runtime_columns(columns))
             else:
                 bounds = replace(bounds, whole=self.handler.wants_all)
         else:
-            style = interrupts.setting("DateStyle") or "ISO, MDY"
-            bounds = read_quals(quals, self.table.column, style, explain)
+            style = BACKEND.setting("DateStyle") or "ISO, MDY"
+            bounds = read_quals(quals, known, style, explain)
         for key in sortkeys or ():
-            bounds = replace(bounds, order=Order(key.attname, bool(key.is_reversed)))
-        return self.table.plan(settings, bounds, frozenset(columns)), settings
+            bounds = ordered(bounds, key.attname, bool(key.is_reversed))
+        return self.session.request(settings, bounds, columns), settings
 
-    def current_settings(self, planning: bool) -> Settings:
+    def settings(self, planning: bool) -> Settings:
         """The settings in force; while a scan runs, those of its beginning."""
         generation = self.handler.flag.value
-        if self.settings is not None and not planning and 0 < generation == self.generation:
-            return self.settings
-        session = tuple(interrupts.setting(name) for name in SESSION_SETTINGS)
-        if self.settings is None or session != self.session:
-            self.settings = read_settings(self.options, dict(zip(SESSION_SETTINGS, session)).get)
-            self.session = session
-        self.generation = generation
-        return self.settings
+        if planning or generation == 0 or generation != self.generation:
+            self.values = tuple(map(BACKEND.setting, SESSION_SETTINGS))
+            self.generation = generation
+        return self.session.settings(self.values)
 
     def filled(self, columns: Iterable[str]) -> tuple[str, ...]:
         """The layout of a row: an empty name for a column that nobody will look at.
@@ -125,7 +101,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
 
     def execute(
         self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object = None, **_: object
-    ) -> Iterable[Sequence[object]]:
+    ) -> Iterable[Row]:
         """The rows, each with a value for every column of the foreign table."""
         row = guarded(self.look_up, quals, columns)
         if row is None:
@@ -133,34 +109,29 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         self.handler.only_row()
         return (row,)
 
-    def look_up(self, quals: Sequence[Qual], columns: Iterable[str]) -> Optional[Sequence[object]]:
-        """The row for one key, as a join asks thousands of times, if there is a short way to it."""
-        find = self.table.look_up
-        if find is None or len(quals) != 1 or not self.handler.active:
+    def look_up(self, quals: Sequence[Qual], columns: Iterable[str]) -> Optional[Row]:
+        """The row for one key, if the quals give that and nothing else."""
+        if len(quals) != 1 or not self.handler.active:
             return None
         value = quals[0].value
-        if not self.is_keyed(quals[0]) or not isinstance(value, str):
+        if not self.session.is_keyed(quals) or not isinstance(value, str):
             return None
-        return find(value, self.current_settings(False), self.filled(columns))
-
-    def is_keyed(self, qual: Qual) -> bool:
-        """Whether a condition leaves one row at most."""
-        return qual.operator == "=" and qual.field_name == self.table.key
+        return self.session.look_up(value, self.settings(False), self.filled(columns))
 
     def scan(
         self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object
-    ) -> Iterator[Sequence[object]]:
-        """The rows of what the table plans."""
+    ) -> Iterator[Row]:
+        """The rows of what the table plans; packed ones are handed over in place of them."""
         try:
             request, settings = self.request(quals, columns, False, sortkeys)
             layout = self.filled(columns)
-            if self.table.packed is not None and self.handler.takes_rows:
-                for rows in self.table.packed(request, settings, tuple(filter(None, layout))):
-                    self.handler.hand_over(rows)
+            keyed = self.session.is_keyed(quals)
+            if self.handler.takes_rows and not keyed:
+                for page in self.session.pages(request, settings, tuple(filter(None, layout))):
+                    self.handler.hand_over(page)
                     yield self.in_place_of_rows
                 return
-            keyed = any(map(self.is_keyed, quals))
-            for row in self.table.scan(request, settings, layout):
+            for row in self.session.rows(request, settings, layout):
                 if keyed:
                     self.handler.only_row()
                 yield row
@@ -173,27 +144,24 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
     ) -> list[str]:  # fmt: skip
         """The request, one label a line."""
         request, _settings = guarded(self.request, quals, columns, True, sortkeys)
-        lines = str(request).split("\n")
         # the handler prints these itself, with their expressions
         own = self.handler.active
+        lines = self.session.explain(request)
         return [line for line in lines if not (own and line.startswith("Runtime Bounds: "))]
 
     def get_rel_size(self, quals: Sequence[Qual], columns: Iterable[str]) -> tuple[int, int]:
         """The planner's estimate of rows and of their width in bytes."""
         request, settings = guarded(self.request, quals, columns, True)
-        rows = guarded(self.table.rows, request)
-        for name, nullable in self.table.choices(settings):
+        size = guarded(self.session.size, request, settings, self.handler.active)
+        for name, nullable in size.choices:
             self.handler.chooses(name, nullable)
-        if self.table.key and self.handler.active:
-            # it forbids plans without the key, so they need not look dear; PostgreSQL takes an
-            # unknown column for one of 200 values, and so a join for one row for each key
-            self.handler.needs(self.table.key)
-            rows = min(rows, 200)
-        return rows, self.table.width
+        self.handler.needs(size.key)
+        return size.rows, size.width
 
     def get_path_keys(self) -> list[tuple[tuple[str, ...], int]]:
         """A look-up by key gives one row."""
-        return [((self.table.key,), 1)] if self.table.key in self.layout else []
+        key = self.session.table.key
+        return [((key,), 1)] if key in self.layout else []
 
     def can_sort(self, sortkeys: Sequence[Any]) -> list[Any]:
         """The first of the keys, if rows can be made in its order.
@@ -202,9 +170,10 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         for an order just where a LIMIT is served by it.
         """
         first = sortkeys[0] if sortkeys and self.handler.active else None
-        if first is None or Order(first.attname, bool(first.is_reversed)) not in self.table.orders:
+        if first is None:
             return []
-        return [first]
+        order = Order(first.attname, bool(first.is_reversed))
+        return [first] if order in self.session.table.orders else []
 
     def end_scan(self) -> None:
         """Nothing: an iterator lets go of what it holds when it is closed."""
@@ -222,53 +191,16 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         cls, schema: str, srv_options: Mapping[str, str], options: Mapping[str, str],
         restriction_type: Optional[str], restricts: Sequence[str],
     ) -> list[Any]:  # fmt: skip
-        """IMPORT FOREIGN SCHEMA cloudtrail: what LIMIT TO names, else what readers may read."""
-        if schema != REMOTE_SCHEMA:
-            report(FdwError(f'there is no remote schema "{schema}"',
-                            hint=f"IMPORT FOREIGN SCHEMA {REMOTE_SCHEMA} …",
-                            sqlstate="HV00Q"))  # fmt: skip
-        if options:
-            report(FdwError("IMPORT FOREIGN SCHEMA takes no options here",
-                            hint="ALTER FOREIGN TABLE … OPTIONS afterwards.",
-                            sqlstate="HV00D"))  # fmt: skip
-        chosen = guarded(tables)
-        kept = [
-            name
-            for name, table in chosen.items()
-            if (
-                name in restricts
-                if restriction_type == "limit"
-                else table.for_readers and name not in restricts
-            )
-        ]
+        """IMPORT FOREIGN SCHEMA cloudtrail."""
+        limited = restriction_type == "limit"
         return [
             TableDefinition(
                 name,
-                columns=[ColumnDefinition(c.name, type_name=c.type) for c in chosen[name].columns],
+                columns=[ColumnDefinition(c.name, type_name=c.type) for c in columns],
                 options={"table_name": name},
             )
-            for name in kept
+            for name, columns in guarded(importable, schema, options, limited, restricts)
         ]
-
-
-def find_table(options: Mapping[str, str], layout: Sequence[str]) -> Table:
-    """The declared table, all of whose asked columns exist."""
-    name = options.get("table_name", "")
-    found = tables().get(name)
-    if found is None:
-        raise FdwError(
-            f'option table_name names no table: "{name}"',
-            hint=f"The tables are {', '.join(tables())}.",
-            sqlstate="HV00R",
-        )
-    unknown = [column for column in layout if column not in found.column]
-    if unknown:
-        raise FdwError(
-            f'this table has a column "{unknown[0]}", which "{name}" has not',
-            hint="Run cloudtrail-fdw install again, or IMPORT FOREIGN SCHEMA cloudtrail.",
-            sqlstate="HV005",
-        )
-    return found
 
 
 def guarded(function: Any, *arguments: Any) -> Any:

@@ -37,7 +37,7 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
-#define WORKER_MODULE	"cloudtrail_fdw.worker"
+#define WORKER_MODULE	"cloudtrail_fdw.host.worker"
 #define SOCKET			3		/* the worker's end */
 #define SLOTS			"cloudtrail_fdw_workers"	/* in the data folder: a locked file for each */
 #define MOST_WORKERS	64		/* of the server, where option max_workers does not say */

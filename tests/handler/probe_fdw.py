@@ -21,6 +21,7 @@ from probe_tables import FACTS, TIME
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Bounds, Qual, read_quals
 from cloudtrail_fdw.declare import Column
+from cloudtrail_fdw.host.multicorn import Backend, backend_flag
 
 MARK_RUNTIME = "cloudtrail_fdw.runtime."
 READ = {"t": "text", "v": "text", "b": "boolean", "ts": TIME, "ci": "text", "nd": "text",
@@ -37,7 +38,7 @@ def backend(name: str, *types: Any) -> Any:
 
 REPORT = backend("cloudtrail_fdw_report", *[ctypes.c_char_p] * 4)
 KEY = backend("cloudtrail_fdw_key", ctypes.c_char_p)
-ACTIVE = interrupts.backend_flag("cloudtrail_fdw_active")
+ACTIVE = backend_flag("cloudtrail_fdw_active")
 AT_EXIT = backend("cloudtrail_fdw_at_exit", ctypes.CFUNCTYPE(None))
 
 
@@ -67,7 +68,7 @@ class ProbeFdw(ForeignDataWrapper):  # type: ignore[misc]
     def bounds(self, quals: Sequence[Qual], explain: bool, marked: bool) -> Bounds:
         """What the quals prove, as our wrapper reads them."""
         declared = {name: Column(name, READ[name], "Probe.") for name in READ}
-        style = "ISO, MDY" if marked else interrupts.setting("DateStyle") or "ISO, MDY"
+        style = "ISO, MDY" if marked else Backend().setting("DateStyle") or "ISO, MDY"
         return read_quals(quals, declared, style, explain)
 
     def execute(

@@ -9,9 +9,8 @@ from typing import Any
 
 from multicorn import ForeignDataWrapper
 
-from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Qual
-from cloudtrail_fdw.handler import Handler, function
+from cloudtrail_fdw.host.multicorn import Backend, Handler, function
 
 
 class PackedFdw(ForeignDataWrapper):  # type: ignore[misc]
@@ -24,7 +23,7 @@ class PackedFdw(ForeignDataWrapper):  # type: ignore[misc]
 
     def execute(self, quals: Sequence[Qual], columns: Iterable[str]) -> Iterator[Sequence[object]]:
         """Rows of nothing, for which the handler puts the packed ones."""
-        for page in json.loads(interrupts.setting("probe.pages") or "[]"):
+        for page in json.loads(BACKEND.setting("probe.pages") or "[]"):
             self.handler.hand_over(bytes.fromhex(page))
             yield [None] * self.width
 
@@ -61,7 +60,7 @@ class ForeseenFdw(CountedFdw):
 
     def execute(self, quals: Sequence[Qual], columns: Iterable[str]) -> Iterator[Sequence[object]]:
         """A row of nothing, for which the handler puts the one that the page has first."""
-        page = bytes.fromhex(json.loads(interrupts.setting("probe.keyed") or "[]")[self.asked])
+        page = bytes.fromhex(json.loads(BACKEND.setting("probe.keyed") or "[]")[self.asked])
         self.asked += 1
         KEYED_ROWS(page, len(page))
         yield [None, None]
@@ -72,4 +71,5 @@ class ForeseenFdw(CountedFdw):
         return super().get_rel_size(quals, columns)
 
 
+BACKEND = Backend()
 KEYED_ROWS: Any = function("cloudtrail_fdw_keyed_rows", ctypes.c_char_p, ctypes.c_size_t)

@@ -12,7 +12,8 @@ from cloudtrail_fdw import wrapper
 from cloudtrail_fdw.bounds import Bounds
 from cloudtrail_fdw.declare import Column, Order, Table
 from cloudtrail_fdw.errors import FdwError
-from cloudtrail_fdw.handler import Handler
+from cloudtrail_fdw.host import session
+from cloudtrail_fdw.host.multicorn import Handler
 
 HEARD: list[tuple[str, str, bool]] = []  # table, when, what
 ROWS = 3
@@ -61,7 +62,7 @@ def declared(name: str) -> Table:
 
 
 TABLES = {name: declared(name) for name in ("one", "two", "failing")}
-setattr(wrapper, "tables", lambda: TABLES)  # noqa: B010 - mypy knows the function's type
+setattr(session, "tables", lambda: TABLES)  # noqa: B010 - mypy knows the function's type
 
 
 class ToldFdw(wrapper.CloudTrailFdw):

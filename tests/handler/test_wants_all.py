@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from probe_servers import WITHOUT, Probe
 
-from cloudtrail_fdw.handler import Handler
+from cloudtrail_fdw.host.multicorn import Handler
 
 Session = psycopg.Connection[tuple[Any, ...]]
 PROBE = "probe_wants_all"

@@ -126,7 +126,7 @@ def test_a_file_that_was_replaced_while_it_was_opened_is_opened_again(
             other.replace(path)
         return opened(name)
 
-    monkeypatch.setattr(mmdb.maxminddb, "open_database", late)
+    monkeypatch.setattr(maxminddb, "open_database", late)
     database = mmdb.open_mmdb(path)
     address: Address = classify("9.9.9.9")
     assert database.record(address) == {"network": "9.9.9.0/24"}

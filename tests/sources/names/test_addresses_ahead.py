@@ -11,15 +11,16 @@ import pytest
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.sources.names import addresses_ahead
 from cloudtrail_fdw.sources.names.addresses_ahead import MOST, foreseen, publish, take
+from played_host import PlayedHost
 
 LAYOUT = ["event_id", "", "source_ip_address"]
 
 
 @pytest.fixture(autouse=True)
-def stamp(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The start of the running statement, which a test may change."""
-    now = [7]
-    monkeypatch.setattr(interrupts, "STATEMENT", lambda: now[0])
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedHost]:
+    """The host, whose running statement a test may change."""
+    now = PlayedHost(7)
+    monkeypatch.setattr(interrupts, "HOST", now)
     monkeypatch.setattr(addresses_ahead, "AHEAD", addresses_ahead.Ahead())
     addresses_ahead.COMING.clear()
     yield now
@@ -30,7 +31,7 @@ def rows(*addresses: Optional[str]) -> bytes:
     return msgspec.msgpack.encode([("id", None, address) for address in addresses])
 
 
-def test_rows_are_given_once_and_only_when_one_of_them_is_asked_for(stamp: list[int]):
+def test_rows_are_given_once_and_only_when_one_of_them_is_asked_for(host: PlayedHost):
     publish(LAYOUT, rows("9.9.9.1", None, "9.9.9.2", "9.9.9.1"))
     assert take(["9.9.9.3"]) == ()
     assert take(["9.9.9.3", "9.9.9.2"]) == ("9.9.9.1", "9.9.9.2")
@@ -39,14 +40,14 @@ def test_rows_are_given_once_and_only_when_one_of_them_is_asked_for(stamp: list[
     assert take(["9.9.9.1"]) == ("9.9.9.4",)  # the statement has asked for one before
     publish(["event_id"], b"not looked at")
     publish(LAYOUT, rows("9.9.9.5"))
-    stamp[0] = 8
+    host.moment = 8
     assert take(["9.9.9.5", "9.9.9.1"]) == ()
     publish(LAYOUT, rows("9.9.9.6"))
     assert take(["9.9.9.5", "9.9.9.1"]) == ()
     assert take(["9.9.9.6"]) == ("9.9.9.6",)
 
 
-def test_pages_that_wait_are_given_too(stamp: list[int]):
+def test_pages_that_wait_are_given_too(host: PlayedHost):
     pages = [rows("9.9.9.1"), rows("9.9.9.2", None, "9.9.9.1"), rows("9.9.9.3")]
     reading = foreseen(LAYOUT, iter(pages))
     assert [next(reading), next(reading)] == pages[:2]
@@ -59,10 +60,10 @@ def test_pages_that_wait_are_given_too(stamp: list[int]):
     assert take(["9.9.9.2"]) == ()
 
 
-def test_pages_of_other_statements_and_of_other_columns_are_not(stamp: list[int]):
+def test_pages_of_other_statements_and_of_other_columns_are_not(host: PlayedHost):
     list(foreseen(["event_id"], iter([rows("9.9.9.4")])))
     list(foreseen(LAYOUT, iter([rows("9.9.9.5"), rows("9.9.9.6")])))
-    stamp[0] = 8
+    host.moment = 8
     publish(LAYOUT, rows("9.9.9.1"))
     assert take(["9.9.9.1"]) == ("9.9.9.1",)
 
@@ -96,7 +97,7 @@ def test_however_many_were_given_the_next_ones_are(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_server_nothing_is_left(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(interrupts, "STATEMENT", None)
+    monkeypatch.setattr(interrupts, "HOST", interrupts.Host())
     publish(LAYOUT, rows("9.9.9.1"))
     assert not addresses_ahead.AHEAD.pages
     assert take(["9.9.9.1"]) == ()

@@ -20,6 +20,7 @@ from cloudtrail_fdw.sandbox.dns_server import Zone
 from cloudtrail_fdw.sources.address.address import classify
 from cloudtrail_fdw.sources.names import dns_names, name_cache, reverse_dns
 from cloudtrail_fdw.sources.names.reverse_dns import Answer, resolve
+from played_host import PlayedHost
 
 HOSTILE = 'a\nb\x00"<script>. ${x}\x1b[31m\xff.example'
 
@@ -99,7 +100,7 @@ def test_answers_are_good_for_the_whole_query(
 ):
     monkeypatch.setattr(dns_names, "KEEP_NONE", 0.0)
     for stamp, queries in ((7, 1), (7, 1), (8, 2)):
-        monkeypatch.setattr(interrupts, "STATEMENT", lambda stamp=stamp: stamp)
+        monkeypatch.setattr(interrupts, "HOST", PlayedHost(stamp))
         assert resolve(["9.9.9.9"], settings)["9.9.9.9"].status == "none"
         assert zone.queries == {"PTR": queries}
 

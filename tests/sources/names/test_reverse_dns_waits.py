@@ -17,6 +17,7 @@ from cloudtrail_fdw.sandbox.dns_server import Zone
 from cloudtrail_fdw.sources.names import dns_channel, dns_questions, reverse_dns
 from cloudtrail_fdw.sources.names.dns_patience import Patience
 from cloudtrail_fdw.sources.names.reverse_dns import resolve
+from played_host import PlayedHost
 
 
 def test_a_silent_server_costs_no_more_than_the_deadline(zone: Zone, settings: Settings):
@@ -104,23 +105,27 @@ def test_patience_is_one_for_many_calls(zone: Zone, settings: Settings):
 def test_what_was_never_asked_is_a_timeout_for_this_query_alone(
     zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(interrupts, "STATEMENT", lambda: 7)
+    monkeypatch.setattr(interrupts, "HOST", PlayedHost(7))
     monkeypatch.setattr(reverse_dns, "PATIENCES", {})
     zone.change({"silent": ["8.8.8.8"]})
     assert resolve(["8.8.8.8"], settings)["8.8.8.8"].status == "timeout"
     zone_before = dict(zone.queries)
     first = [resolve([text], settings)[text].status for text in ("8.8.8.8", "9.9.9.9", "9.9.9.9")]
-    monkeypatch.setattr(interrupts, "STATEMENT", lambda: 8)
+    monkeypatch.setattr(interrupts, "HOST", PlayedHost(8))
     later = [resolve([text], settings)[text].status for text in ("8.8.8.8", "9.9.9.9")]
     assert later == ["timeout", "none"]
     assert first[0] == "timeout"
     assert sum(zone.queries.values()) <= sum(zone_before.values()) + 2
 
 
-def test_a_cancel_ends_the_wait_and_leaves_nothing_behind(zone: Zone, settings: Settings):
+def test_a_cancel_ends_the_wait_and_leaves_nothing_behind(
+    zone: Zone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    host = PlayedHost()
+    monkeypatch.setattr(interrupts, "HOST", host)
     zone.change({"silent": ["8.8.8.8"]})
     patient = replace(settings, dns_timeout=20.0)
-    timer = threading.Timer(0.2, setattr, (interrupts.CANCEL, "value", 1))
+    timer = threading.Timer(0.2, setattr, (host, "stop", True))
     timer.start()
     started = time.monotonic()
     try:
@@ -128,7 +133,7 @@ def test_a_cancel_ends_the_wait_and_leaves_nothing_behind(zone: Zone, settings: 
             resolve(["8.8.8.8"], patient)
     finally:
         timer.join()
-        interrupts.CANCEL.value = 0
+        host.stop = False
     assert time.monotonic() - started < 5  # of 20 s
     assert caught.value.sqlstate == "57014"
     assert not reverse_dns.CACHE

@@ -18,6 +18,7 @@ from cloudtrail_fdw.options import Settings, read_settings
 from cloudtrail_fdw.sources.remote import abuseipdb, answer_cache, ipstack, remote_http, shodan
 from cloudtrail_fdw.sources.remote.remote_addresses import look_up
 from cloudtrail_fdw.sources.remote.remote_source import Source
+from played_host import PlayedHost
 from remote_server import HTML, KEY, Fault, Remote, ipstack_error, serving
 
 SOURCES = {"ipstack": ipstack.SOURCE, "abuseipdb": abuseipdb.SOURCE, "shodan": shodan.SOURCE}
@@ -243,16 +244,15 @@ def test_shodan_is_asked_once_a_second(remote: Remote, tmp_path: Path):
     assert 1.0 <= time.monotonic() - started < 2.5
 
 
-def test_a_cancel_ends_the_wait(remote: Remote, tmp_path: Path):
+def test_a_cancel_ends_the_wait(remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    host = PlayedHost()
+    monkeypatch.setattr(interrupts, "HOST", host)
     remote.reset(Fault(hang=True))
-    timer = threading.Timer(0.2, setattr, (interrupts.CANCEL, "value", 1))
+    timer = threading.Timer(0.2, setattr, (host, "stop", True))
     timer.start()
     started = time.monotonic()
-    try:
-        error = failure(ipstack.SOURCE, settings(remote, tmp_path, remote_timeout="20 s"))
-    finally:
-        timer.join()
-        interrupts.CANCEL.value = 0
+    error = failure(ipstack.SOURCE, settings(remote, tmp_path, remote_timeout="20 s"))
+    timer.join()
     assert error.sqlstate == "57014"
     assert time.monotonic() - started < 0.7
 

@@ -14,12 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import maxminddb
-
+from cloudtrail_fdw.errors import missing_package
 from cloudtrail_fdw.sources.address.address import Address
 from cloudtrail_fdw.sources.disk.data_files import Guard, damaged
+
+if TYPE_CHECKING:
+    import maxminddb
 
 Record = Mapping[str, Any]
 WORD = struct.Struct(">I").unpack_from
@@ -52,10 +54,11 @@ class Database:
 
 
 def open_mmdb(path: Path) -> Database:
-    """Open a file; FdwError when it is no mmdb file, or cut short."""
+    """Open a file; FdwError when it is no mmdb file, or cut short, or nothing can read it."""
+    open_database = library().open_database
     try:
         guard = Guard(path)
-        reader = maxminddb.open_database(str(path))
+        reader = open_database(str(path))
         if not os.path.samestat(os.fstat(guard.file), path.stat()):
             return open_mmdb(path)  # replaced meanwhile: guard and reader must be of one file
         metadata = reader.metadata()
@@ -64,6 +67,15 @@ def open_mmdb(path: Path) -> Database:
         return Database(path, reader, guard, label, int(metadata.ip_version))
     except Exception as error:  # noqa: BLE001 - as above
         raise damaged(path, error) from None
+
+
+def library() -> Any:
+    """The package maxminddb; FdwError where it is missing."""
+    try:
+        import maxminddb
+    except ImportError as error:
+        raise missing_package("maxminddb", error) from None
+    return maxminddb
 
 
 class Memory:

@@ -1,7 +1,8 @@
-"""What our C handler and this package tell each other (fdw/handler/multicorn.c).
+"""A backend with Multicorn as a host: what PostgreSQL and our C library offer Python inside it.
 
-Its library is in the process where the foreign data wrapper has ``cloudtrail_fdw_handler``; with
-Multicorn's own handler none of this is there, and everything works without it.
+The library (fdw/handler/multicorn.c) is in the process where the foreign data wrapper has
+``cloudtrail_fdw_handler``; with Multicorn's own handler none of it is there, and everything works
+without it. No other module reads the backend's memory.
 """
 
 from __future__ import annotations
@@ -11,19 +12,66 @@ from collections.abc import Callable, Iterable
 from typing import Any, Optional
 
 from cloudtrail_fdw.errors import FdwError
-from cloudtrail_fdw.interrupts import backend_flag
+from cloudtrail_fdw.interrupts import Host
 
 RUNTIME_MARK = "cloudtrail_fdw.runtime."  # before the name of a column that is bound at run time
 CALLBACK = ctypes.CFUNCTYPE(None)
 KEPT: list[Any] = []  # callbacks that C holds must not be collected
 
 
-def function(name: str, *types: Any) -> Optional[Callable[..., Any]]:
-    """One of the library's functions, None where the library is not loaded."""
+def backend_flag(name: str) -> Any:
+    """One of the process' exported ints, or a zero where it has none of that name."""
+    try:
+        return ctypes.c_int.in_dll(ctypes.CDLL(None), name)
+    except ValueError:
+        return ctypes.c_int(0)
+
+
+def function(name: str, *types: Any, result: Any = ctypes.c_bool) -> Optional[Callable[..., Any]]:
+    """One of the process' exported functions, None where it has none of that name."""
     found = getattr(ctypes.PyDLL(None), name, None)
     if found is not None:
-        found.restype, found.argtypes = ctypes.c_bool, types
+        found.restype, found.argtypes = result, types
     return found
+
+
+class Backend(Host):
+    """PostgreSQL's own part: the session's settings, its statement, and the flags that say "stop".
+
+    ``InterruptPending`` is not looked at, as harmless requests set it, too.
+    """
+
+    def __init__(self) -> None:
+        """Find the backend's functions and flags."""
+        self.cancel = backend_flag("QueryCancelPending")
+        self.die = backend_flag("ProcDiePending")
+        self.option = function("GetConfigOption", ctypes.c_char_p, ctypes.c_bool, ctypes.c_bool,
+                               result=ctypes.c_char_p)  # fmt: skip
+        self.began = function("GetCurrentStatementStartTimestamp", result=ctypes.c_int64)
+        self.nested = function("GetCurrentTransactionNestLevel", result=ctypes.c_int)
+
+    def setting(self, name: str) -> Optional[str]:
+        """The session's value of a PostgreSQL setting, None where it is not set.
+
+        From PostgreSQL 17 on a setting of ours that was RESET, by DISCARD ALL say, is empty.
+        """
+        value = self.option(name.encode(), True, False) if self.option else None
+        return value.decode() if value else None
+
+    def check(self) -> None:
+        """Raise FdwError (57014, or 57P01 for a shutdown) when the query has to stop."""
+        if self.die.value:
+            raise FdwError("terminating connection due to administrator command", sqlstate="57P01")
+        if self.cancel.value:
+            raise FdwError("canceling statement due to user request or timeout", sqlstate="57014")
+
+    def statement(self) -> int:
+        """When the running statement began, which tells it from others."""
+        return int(self.began()) if self.began else 0
+
+    def nest_level(self) -> int:
+        """How deep in savepoints the backend is: a rollback ends the scans inside it."""
+        return int(self.nested()) if self.nested else 0
 
 
 class Handler:
