@@ -77,13 +77,14 @@ def validator_lists(options: Iterable[Option], tables: Iterable[Table]) -> str:
 
 
 HANDLER_SQL = """\
-CREATE FUNCTION @extschema@.cloudtrail_fdw_handler() RETURNS fdw_handler
+CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_fdw_handler() RETURNS fdw_handler
 AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
 
 COMMENT ON FUNCTION @extschema@.cloudtrail_fdw_handler()
 IS 'Multicorn''s handler, with what it misreads or cannot survive kept from it.';
 
 """
+EARLIER: tuple[str, ...] = ()  # versions before this one that were released
 ADOPTED = (
     "FUNCTION @extschema@.cloudtrail_fdw_validator(text[], oid)",
     "FOREIGN DATA WRAPPER cloudtrail_fdw",
@@ -101,7 +102,9 @@ def extension_scripts(top: Path, new_validator: str) -> dict[Path, str]:
     body = "\n".join([new_validator, HANDLER_SQL + wrapper, functions])
     adopt = "".join(f"ALTER EXTENSION cloudtrail_fdw ADD {member};\n" for member in ADOPTED)
     name = "sql/extension/cloudtrail_fdw--{}.sql"
+    updates = {Path(name.format(f"{earlier}--{version}")): head + body for earlier in EARLIER}
     return {
+        **updates,
         Path(name.format(version)): head + body,
         Path(name.format("unpackaged")): "-- What install makes without the extension is there.\n",
         Path(name.format(f"unpackaged--{version}")): head + adopt + "\n" + body,

@@ -176,7 +176,7 @@ $validator$;
 COMMENT ON FUNCTION @extschema@.cloudtrail_fdw_validator(text[], oid)
 IS 'Allows the options of cloudtrail_fdw where they belong, and no others.';
 
-CREATE FUNCTION @extschema@.cloudtrail_fdw_handler() RETURNS fdw_handler
+CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_fdw_handler() RETURNS fdw_handler
 AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
 
 COMMENT ON FUNCTION @extschema@.cloudtrail_fdw_handler()

@@ -128,7 +128,7 @@ def test_without_a_compiler_the_notice_says_so(
     new_database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extension, "find_compiler", lambda bindir: None)
-    monkeypatch.setattr(extension, "VERSION", "9.9")  # a version that the server has no files of
+    monkeypatch.setattr(extension, "VERSION", "9.9")  # the server has no files of it
     dsn = new_database()
     output = installed(dsn)
     assert "Multicorn's own handler is in use (there is no C compiler on this machine)" in output

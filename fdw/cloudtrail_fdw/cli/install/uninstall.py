@@ -11,6 +11,7 @@ from psycopg import sql
 
 from cloudtrail_fdw.cli.database import Connection, connect, installed_schema, value
 from cloudtrail_fdw.cli.install import steampipe
+from cloudtrail_fdw.cli.install.library import remove_unused
 from cloudtrail_fdw.cli.install.views import analysis_objects, data_tables
 from cloudtrail_fdw.errors import FdwError
 
@@ -53,6 +54,8 @@ def uninstall(
         if compatible:
             drop_schema(connection, steampipe.SCHEMA, reader)
         kept = drop_schema(connection, home, reader)
+        connection.commit()
+        remove_unused(connection)
     for name in filled:
         tell(f'Table "{home}"."{name}" has rows and stays; --cascade drops it.')
     for name in dropped:
