@@ -3,6 +3,8 @@
 # make check-fast  what needs no server: lint, types, generated docs
 # make bench  what queries cost, into docs/performance.md; QUICK=1 takes a tenth, and only prints
 # make torture  the long hunt (SECONDS=3600 SERVERS="private pg15 pg18"), into docs/torture.md
+# make wheel  a wheel for each platform, with the compiled handler, into dist (downloads 300 MB once)
+# make wheel-test  the wheels in fresh environments of every Python, on every PostgreSQL of this machine
 # make docs   the documentation site, into build/site
 # make setup  only .venv, with .venv/bin/cloudtrail-fdw
 # make clean  removes what the others made, the private PostgreSQL included
@@ -14,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SECONDS ?= 3600
 SERVERS ?= private
 
-.PHONY: setup demo test check check-fast bench torture docs format clean
+.PHONY: setup demo test check check-fast bench torture wheel wheel-test docs format clean
 
 setup: .venv/installed
 
@@ -37,6 +39,12 @@ bench: .venv/installed-dev
 
 torture: .venv/installed-dev
 	$(BIN)/python tests/torture/run.py --seconds $(SECONDS) --servers "$(SERVERS)" docs/torture.md
+
+wheel: .venv/installed
+	$(BIN)/python tools/wheel/build_wheels.py dist
+
+wheel-test: .venv/installed
+	$(BIN)/python tools/wheel/try_wheels.py dist
 
 docs: .venv/installed-dev
 	$(BIN)/mkdocs build --strict

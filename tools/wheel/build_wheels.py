@@ -79,9 +79,7 @@ def libraries(work: Path, platform: Platform) -> dict[str, bytes]:
     made = {}
     with tempfile.TemporaryDirectory(dir=work) as folder:
         cc = Path(folder, "cc")
-        cc.write_text(
-            CC.format(cache=work / "cache", zig=compiler(work), target=platform.target)
-        )
+        cc.write_text(CC.format(cache=work / "cache", zig=compiler(work), target=platform.target))
         cc.chmod(0o755)
         for major in HEADERS:
             included = headers(work, major, platform)
