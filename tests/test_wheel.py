@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudtrail_fdw.cli.install.library import DIGESTS
 from wheel_archive import digest, plain_wheel, platform_wheel
 from wheel_pins import HEADERS, PLATFORMS, requirement
 
@@ -27,7 +28,7 @@ def test_the_same_bytes_twice(plain: Path, tmp_path: Path) -> None:
     assert one.name.endswith("-py3-none-manylinux_2_28_x86_64.whl")
     with zipfile.ZipFile(one) as archive, zipfile.ZipFile(plain) as without:
         names = archive.namelist()
-        added = {f"cloudtrail_fdw/libraries/{name}" for name in contents}
+        added = {f"cloudtrail_fdw/libraries/{name}" for name in (*contents, DIGESTS)}
         assert set(names) - set(without.namelist()) == added
         assert {member.date_time for member in archive.infolist()} == {(2023, 11, 14, 22, 13, 20)}
         (about,) = [name for name in names if name.endswith("/WHEEL")]

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from cloudtrail_fdw.cli.install.library import DIGESTS
 from cloudtrail_fdw.sandbox.site import SOURCES
 
 TOP = Path(__file__).parents[2]
@@ -53,7 +54,9 @@ def platform_wheel(
         "Wheel-Version: 1.0\nGenerator: cloudtrail-fdw\nRoot-Is-Purelib: false\n"
         f"Tag: py3-none-{tag}\n"
     ).encode()
-    for name, content in libraries.items():
+    named = sorted(libraries.items())
+    sums = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in named]
+    for name, content in {**libraries, DIGESTS: "".join(sums).encode()}.items():
         members[f"cloudtrail_fdw/libraries/{name}"] = content
     lines = [f"{name},{digest(members[name])},{len(members[name])}" for name in sorted(members)]
     members[record] = "".join(f"{line}\n" for line in [*lines, f"{record},,"]).encode()

@@ -6,6 +6,7 @@ one that the server's own compiler makes. ``make wheel-test`` tries the others.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from cloudtrail_fdw import render
 from cloudtrail_fdw.cli.database import connect
 from cloudtrail_fdw.cli.install import extension, library
+from cloudtrail_fdw.errors import FdwError
 from databases import installed, rows, run
 from servers import Sandbox
 from wheel_archive import plain_wheel, platform_wheel
@@ -30,10 +32,11 @@ OURS = "SELECT setting FROM pg_config WHERE name = 'INCLUDEDIR-SERVER'"
 FOLDER = "SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR'"
 USED = "SELECT DISTINCT probin FROM pg_proc WHERE proname ~ '^cloudtrail_fdw_.*handler$'"
 ASK = "SELECT aws_range_class FROM cloudtrail.ip_enrichment WHERE ip = '54.240.200.68'"
-# of two tables that no other statement here has opened
+LOAD = "SELECT count(*) > 0 FROM cloudtrail.aws_ip_range"
+# of a table that LOAD does not open: a session keeps the callbacks of those that it has opened
 EXPLAIN = (
-    "EXPLAIN (VERBOSE) SELECT count(p.prefix) FROM generate_series(1, 2) g,"
-    " cloudtrail.aws_ip_range p WHERE p.region = g::text"
+    "EXPLAIN (VERBOSE) SELECT count(i.asn) FROM generate_series(1, 2) g,"
+    " cloudtrail.ip_enrichment i WHERE i.ip = g::text"
 )
 
 
@@ -78,14 +81,19 @@ def test_a_server_loads_the_library_of_an_installed_wheel(
     subprocess.run([python, "-I", LOADER, dsn], check=True, env=env)
 
 
+def bring(folder: Path, name: str, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the package bring a library."""
+    (folder / name).write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    (folder / library.DIGESTS).write_text(f"{digest}  {name}\n", "utf-8")
+    monkeypatch.setattr(library, "PREBUILT", folder)
+
+
 def test_a_library_that_does_not_load_is_compiled_instead(
     sample: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, content = compiled(sample, tmp_path)
-    broken = tmp_path / "libraries" / name
-    broken.parent.mkdir()
-    broken.write_bytes(content[:2000])
-    monkeypatch.setattr(library, "PREBUILT", broken.parent)
+    bring(tmp_path, name, b"no library", monkeypatch)
     with connect(sample.state["dsn"]) as connection:
         placed = folder_of(sample) / f"{library.library_name()}.so"
         before = set(placed.parent.iterdir())
@@ -95,7 +103,7 @@ def test_a_library_that_does_not_load_is_compiled_instead(
         assert set(placed.parent.iterdir()) == before
         placed.unlink()
         monkeypatch.setattr(extension, "find_compiler", lambda bindir: None)
-        with pytest.raises(extension.FdwError, match="no C compiler") as raised:
+        with pytest.raises(FdwError, match="no C compiler") as raised:
             extension.place_extension(connection)
         assert "of this package does not load" in (raised.value.detail or "")
         assert set(placed.parent.iterdir()) == before - {placed}
@@ -105,14 +113,21 @@ def test_a_library_that_does_not_load_is_compiled_instead(
 
 
 def test_it_is_for_glibc_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "PREBUILT", tmp_path)
-    (tmp_path / "pg15.so").touch()
+    bring(tmp_path, "pg15.so", b"fifteen", monkeypatch)
     program = tmp_path / "postgres"
     program.write_bytes(b"\x7fELF" + b"\0" * 600 + b"/lib/ld-musl-x86_64.so.1\0")
     assert library.prebuilt(15, program) is None
     program.write_bytes(Path(sys.executable).resolve().read_bytes()[:4096])
     assert library.prebuilt(15, program) == tmp_path / "pg15.so"
     assert library.prebuilt(16, program) is None
+
+
+def test_a_damaged_library_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL would be ended by the kernel as it loads one that was cut off."""
+    bring(tmp_path, "pg15.so", b"fifteen", monkeypatch)
+    (tmp_path / "pg15.so").write_bytes(b"fif")
+    with pytest.raises(FdwError, match=r"pg15\.so is damaged"):
+        library.prebuilt(15, Path(sys.executable).resolve())
 
 
 def test_it_goes_into_no_folder_that_strangers_may_write(
@@ -164,7 +179,7 @@ def test_sessions_live_through_another_library_of_the_same_version(
     installed(theirs)
     name = library.library_name()
     with psycopg.connect(ours, autocommit=True) as session:
-        assert session.execute(ASK.encode()).fetchall() == [("infrastructure",)]
+        assert session.execute(LOAD.encode()).fetchall() == [(True,)]
         with monkeypatch.context() as patch:
             find = extension.find_compiler
             patch.setattr(library, "SOURCE", other_source)

@@ -21,7 +21,9 @@ from cloudtrail_fdw.errors import FdwError
 NAME = "cloudtrail_fdw"
 PACKAGE = Path(__file__).parents[2]
 SOURCE = PACKAGE / "handler_source"
-PREBUILT = PACKAGE / "libraries"  # tools/wheel puts pg14.so … pg18.so of one platform there
+# tools/wheel puts pg14.so … pg18.so of one platform there, and their digests
+PREBUILT = PACKAGE / "libraries"
+DIGESTS = "sha256sums"
 VERSION = metadata.version("cloudtrail-fdw")
 # How the path of glibc's loader ends, which every program names near its beginning.
 LOADERS = {"x86_64": b"/ld-linux-x86-64.so.2", "aarch64": b"/ld-linux-aarch64.so.1"}
@@ -46,7 +48,8 @@ def prebuilt(major: int, program: Path) -> Optional[Path]:
     """The library that this package brings for the server, None where there is none.
 
     ``program`` is the server's ``postgres``: on Linux it has to be one of this machine's
-    architecture, with glibc. PostgreSQL itself checks the rest when it loads the library.
+    architecture, with glibc. PostgreSQL itself checks the rest when it loads the library. FdwError
+    when the file is damaged: loading a part of a library can end a server.
     """
     library = PREBUILT / f"pg{major}.so"
     if not library.exists():
@@ -56,6 +59,9 @@ def prebuilt(major: int, program: Path) -> Optional[Path]:
         with program.open("rb") as file:
             if loader is None or loader not in file.read(4096):
                 return None
+    digest = hashlib.sha256(library.read_bytes()).hexdigest()
+    if f"{digest}  {library.name}" not in (PREBUILT / DIGESTS).read_text("utf-8").splitlines():
+        raise FdwError(f"{library} is damaged", hint="Install the package cloudtrail-fdw again.")
     return library
 
 
