@@ -146,6 +146,7 @@ def test_it_goes_into_no_folder_that_strangers_may_write(
         assert rows(dsn, "SELECT count(*) FROM pg_extension") == [(1,)]
     finally:
         folder.chmod(0o755)
+        placed.unlink(missing_ok=True)  # never changed in place: sessions run it
         placed.write_bytes(content)
 
 
