@@ -71,7 +71,7 @@ def ours(columns):
 
     def work(sample):
         for text in sample:
-            ip_enrichment.look_up(text, settings, columns)
+            ip_enrichment.look_up(text, 0, settings, columns)
 
     return work
 

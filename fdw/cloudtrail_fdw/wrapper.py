@@ -76,6 +76,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         self.settings: Optional[Settings] = None
         self.generation = 0
         self.layouts: Recent[frozenset[str], tuple[str, ...]] = Recent(MOST_LAYOUTS)
+        self.packings: Recent[frozenset[str], tuple[str, ...]] = Recent(MOST_LAYOUTS)
         self.in_place_of_rows = (None,) * len(self.layout)
         self.table: Table = guarded(find_table, self.options, self.layout)
         self.handler = Handler()
@@ -123,25 +124,34 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
             wanted, lambda: tuple(name if name in wanted else "" for name in self.layout)
         )
 
+    def packed(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """The layout of a row that is handed over: what is wanted, in the order of the table."""
+        wanted = frozenset(columns)
+        return self.packings.made(
+            wanted, lambda: tuple(name for name in self.layout if name in wanted)
+        )
+
     def execute(
         self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object = None, **_: object
     ) -> Iterable[Sequence[object]]:
         """The rows, each with a value for every column of the foreign table."""
-        row = guarded(self.look_up, quals, columns)
-        if row is None:
+        if not guarded(self.look_up, quals, columns):
             return self.scan(quals, columns, sortkeys)
-        self.handler.only_row()
-        return (row,)
+        return (self.in_place_of_rows,)
 
-    def look_up(self, quals: Sequence[Qual], columns: Iterable[str]) -> Optional[Sequence[object]]:
-        """The row for one key, as a join asks thousands of times, if there is a short way to it."""
+    def look_up(self, quals: Sequence[Qual], columns: Iterable[str]) -> bool:
+        """Hand over the row of one key, as a join asks thousands of times, if that is possible."""
         find = self.table.look_up
-        if find is None or len(quals) != 1 or not self.handler.active:
-            return None
+        if find is None or len(quals) != 1 or not self.handler.takes_keyed_rows:
+            return False
         value = quals[0].value
         if not self.is_keyed(quals[0]) or not isinstance(value, str):
-            return None
-        return find(value, self.current_settings(False), self.filled(columns))
+            return False
+        layout = self.packed(columns)
+        rows = find(value, self.handler.rows_ahead, self.current_settings(False), layout)
+        if rows is not None:
+            self.handler.hand_over_keyed(rows)
+        return rows is not None
 
     def is_keyed(self, qual: Qual) -> bool:
         """Whether a condition leaves one row at most."""
@@ -155,7 +165,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
             request, settings = self.request(quals, columns, False, sortkeys)
             layout = self.filled(columns)
             if self.table.packed is not None and self.handler.takes_rows:
-                for rows in self.table.packed(request, settings, tuple(filter(None, layout))):
+                for rows in self.table.packed(request, settings, self.packed(columns)):
                     self.handler.hand_over(rows)
                     yield self.in_place_of_rows
                 return

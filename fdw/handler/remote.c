@@ -500,7 +500,9 @@ look_up(TableScan *scan, RemoteScan *remote, const char *table)
 	size_t		begin = ct_begin_frame(draft, 'L', remote->number);
 	TupleTableSlot *slot = NULL;
 
+	ct_put_array(draft, 2);
 	ct_put_string(draft, key);
+	ct_put_int(draft, ct_rows_ahead(scan));
 	ct_end_frame(draft, begin);
 	if (ct_worker_ask(draft, remote->number, table) != 'P' ||
 		!ct_take_keyed(scan, key, ct_worker_answer(), &slot))

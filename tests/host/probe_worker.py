@@ -164,7 +164,8 @@ class Worker:
                 time.sleep(0.01)
             return
 
-    def on_L(self, number: int, key: str) -> None:  # noqa: N802
+    def on_L(self, number: int, value: Sequence[Any]) -> None:  # noqa: N802
+        key, _more = value
         table, _quals, wanted, _order, places, _rows = self.scans[number]
         self.looked_up += 1
         page = []

@@ -1,9 +1,9 @@
 """Source addresses of the events that a query has read: what its join will ask for next.
 
-The scan of events leaves its rows here, those of pages that are still to be handed on, too; reverse
+The scan of events leaves its rows here, those of pages that are still to be handed on, too. Reverse
 DNS looks at them when it is asked for an address, so that a nested loop waits once a page, or less,
-and not once an address. Both are of one statement: what one statement read says nothing of what the
-next one wants to be sent out.
+and not once an address; a look-up in the data files answers for the next ones with them. All is of
+one statement: what one statement read says nothing of what the next one wants to be sent out.
 """
 
 from __future__ import annotations
@@ -27,20 +27,18 @@ COLUMN = "source_ip_address"
 class Ahead:
     """Whose they are; rows with the place of the address in one; texts in the order of the events.
 
-    ``taken`` are those that were given already.
+    ``places`` are those of the texts in ``order``, counted from ``first``; before ``taken`` they
+    were given to reverse DNS. ``coming`` are pages that were looked at before they were handed on.
     """
 
     stamp: int = 0
     pages: deque[tuple[int, bytes]] = field(default_factory=deque)
     size: int = 0
-    texts: dict[str, None] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
-
-    def begin(self, stamp: int) -> None:
-        """Forget what another statement left."""
-        self.stamp, self.size = stamp, 0
-        for held in (self.pages, self.texts, self.taken):
-            held.clear()
+    coming: deque[bytes] = field(default_factory=lambda: deque(maxlen=MOST_COMING))
+    order: list[str] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+    first: int = 0
+    taken: int = 0
 
     def add(self, place: int, rows: bytes) -> None:
         """Leave rows; those that would be too many to hold are looked at now."""
@@ -50,12 +48,37 @@ class Ahead:
             self.look_at_one()
 
     def look_at_one(self) -> None:
-        """Find the texts in the oldest of the rows."""
+        """Find the texts in the oldest of the rows; too many old ones are forgotten."""
         place, rows = self.pages.popleft()
         self.size -= len(rows)
-        if len(self.texts) < MOST:
-            self.texts.update(dict.fromkeys(row[place] for row in msgspec.msgpack.decode(rows)))
-            self.texts.pop(None, None)  # type: ignore[call-overload]
+        found = dict.fromkeys(row[place] for row in msgspec.msgpack.decode(rows))
+        found.pop(None, None)
+        fresh = [text for text in found if text not in self.places]
+        self.places.update(zip(fresh, range(self.end, self.end + len(fresh))))
+        self.order += fresh
+        if len(self.order) > MOST:
+            kept = max(MOST // 2, len(fresh))
+            for text in self.order[:-kept]:
+                del self.places[text]
+            self.first, self.order = self.end - kept, self.order[-kept:]
+            self.taken = max(self.taken, self.first)
+
+    @property
+    def end(self) -> int:
+        """The place of the next text."""
+        return self.first + len(self.order)
+
+    def look_at_coming(self) -> bool:
+        """Look at a page that is still to be handed on; whether there was one."""
+        while COMING:
+            stamp, place, rows = COMING.popleft()
+            if stamp == self.stamp:
+                self.add(place, rows)
+                self.coming.append(rows)
+                while self.pages:
+                    self.look_at_one()
+                return True
+        return False
 
 
 AHEAD = Ahead()
@@ -77,13 +100,17 @@ def foreseen(layout: Sequence[str], pages: Iterator[bytes]) -> Iterator[bytes]:
 
 def publish(layout: Sequence[str], rows: bytes) -> None:
     """Leave a page of packed rows; nothing where their source addresses are not wanted."""
+    global AHEAD
     stamp = statement_stamp()
     if not stamp or COLUMN not in layout:
         return
+    if AHEAD.stamp != stamp:
+        AHEAD = Ahead(stamp)
+    if AHEAD.coming and AHEAD.coming[0] is rows:
+        AHEAD.coming.popleft()
+        return
     with suppress(IndexError):
         COMING.popleft()  # it is this one
-    if AHEAD.stamp != stamp:
-        AHEAD.begin(stamp)
     AHEAD.add(layout.index(COLUMN), rows)
 
 
@@ -93,16 +120,29 @@ def take(asked: Iterable[str]) -> Sequence[str]:
         return ()
     while AHEAD.pages:
         AHEAD.look_at_one()
-    if all(text not in AHEAD.texts and text not in AHEAD.taken for text in asked):
+    if all(text not in AHEAD.places for text in asked):
         return ()
-    while COMING:
-        stamp, place, rows = COMING.popleft()
-        if stamp == AHEAD.stamp:
-            AHEAD.add(place, rows)
-            AHEAD.look_at_one()
-    texts = tuple(text for text in AHEAD.texts if text not in AHEAD.taken)
-    if len(AHEAD.taken) > MOST:
-        AHEAD.taken.clear()
-    AHEAD.taken.update(AHEAD.texts)
-    AHEAD.texts.clear()
+    while AHEAD.look_at_coming():
+        pass
+    texts = tuple(AHEAD.order[AHEAD.taken - AHEAD.first :])
+    AHEAD.taken = AHEAD.end
     return texts
+
+
+def following(text: str, most: int) -> Sequence[str]:
+    """The texts that came after ``text`` in this statement's events: ``most`` of them, or fewer.
+
+    None where the events had no such text. No more pages are looked at than that takes.
+    """
+    if AHEAD.stamp != statement_stamp():
+        return ()
+    while text not in AHEAD.places and AHEAD.pages:
+        AHEAD.look_at_one()
+    place = AHEAD.places.get(text)
+    if place is None:
+        return ()
+    while AHEAD.end <= place + most and (AHEAD.pages or AHEAD.look_at_coming()):
+        if AHEAD.pages:
+            AHEAD.look_at_one()
+    start = AHEAD.places.get(text, AHEAD.first - 1) + 1 - AHEAD.first
+    return AHEAD.order[start : start + most]
