@@ -9,7 +9,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Optional
 
-from msgspec.msgpack import encode
+from msgspec.msgpack import Encoder
 
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Bounds, IsNull
@@ -77,6 +77,7 @@ class Known:
 
 
 KNOWN: Recent[tuple[str, str, str], Known] = Recent(MOST_FILES)
+ENCODER = Encoder()
 
 
 def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
@@ -135,7 +136,7 @@ def look_up(ip: str, more: int, settings: Settings, layout: tuple[str, ...]) -> 
             pairs.append((text, offline(text, settings, wanted)))
         except FdwError:
             break
-    return encode(pairs)
+    return ENCODER.encode(pairs)
 
 
 def offline(ip: str, settings: Settings, wanted: Recipe) -> Row:

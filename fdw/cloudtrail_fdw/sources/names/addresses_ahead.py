@@ -47,10 +47,14 @@ class Ahead:
         while self.size > MOST_BYTES:
             self.look_at_one()
 
-    def look_at_one(self) -> None:
-        """Find the texts in the oldest of the rows; too many old ones are forgotten."""
-        place, rows = self.pages.popleft()
+    def look_at_one(self, newest: bool = False) -> None:
+        """Find the texts in the oldest or the newest of the rows."""
+        place, rows = self.pages.pop() if newest else self.pages.popleft()
         self.size -= len(rows)
+        self.find(place, rows)
+
+    def find(self, place: int, rows: bytes) -> None:
+        """Find the texts in rows; where there are too many, old ones are forgotten."""
         found = dict.fromkeys(row[place] for row in msgspec.msgpack.decode(rows))
         found.pop(None, None)
         fresh = [text for text in found if text not in self.places]
@@ -73,10 +77,8 @@ class Ahead:
         while COMING:
             stamp, place, rows = COMING.popleft()
             if stamp == self.stamp:
-                self.add(place, rows)
+                self.find(place, rows)
                 self.coming.append(rows)
-                while self.pages:
-                    self.look_at_one()
                 return True
         return False
 
@@ -132,17 +134,16 @@ def take(asked: Iterable[str]) -> Sequence[str]:
 def following(text: str, most: int) -> Sequence[str]:
     """The texts that came after ``text`` in this statement's events: ``most`` of them, or fewer.
 
-    None where the events had no such text. No more pages are looked at than that takes.
+    Only the newest page and those to come are looked at: a join that asks in the order of events
+    asks for what they have, and for others there is nothing to foresee.
     """
     if AHEAD.stamp != statement_stamp():
         return ()
-    while text not in AHEAD.places and AHEAD.pages:
-        AHEAD.look_at_one()
-    place = AHEAD.places.get(text)
-    if place is None:
+    if text not in AHEAD.places and AHEAD.pages:
+        AHEAD.look_at_one(newest=True)
+    if text not in AHEAD.places:
         return ()
-    while AHEAD.end <= place + most and (AHEAD.pages or AHEAD.look_at_coming()):
-        if AHEAD.pages:
-            AHEAD.look_at_one()
+    while AHEAD.end <= AHEAD.places.get(text, AHEAD.end) + most and AHEAD.look_at_coming():
+        pass
     start = AHEAD.places.get(text, AHEAD.first - 1) + 1 - AHEAD.first
     return AHEAD.order[start : start + most]
