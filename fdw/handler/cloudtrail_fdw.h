@@ -158,6 +158,7 @@ typedef struct TableScan
 	PackedColumn *columns;		/* NULL before the first */
 	HTAB	   *known;			/* rows of keys; NULL before the first */
 	MemoryContext memory;		/* where they are */
+	uint64		asked;			/* look-ups */
 	uint32		lookups;		/* since rows that came ahead were of no use ... */
 	int			failures;		/* ... which was so often */
 	uint32		most_ahead;		/* rows that the last look-up was to bring ahead, ... */

@@ -87,7 +87,7 @@ ct_known_row(TableScan *scan, TupleTableSlot **slot)
 }
 
 /*
- * How many rows of other keys the next look-up may bring.  None for the first
+ * How many rows of other keys a look-up that begins may bring.  None for the first
  * few, so that a query of few keys costs what it did; then ever more, as long
  * as half of what the last one brought was asked for.  Where it was not, it is
  * tried again after a pause, each time a longer one.
@@ -97,6 +97,7 @@ ct_rows_ahead(TableScan *scan)
 {
 	if (scan_key(scan) == NULL)
 		return 0;
+	scan->asked++;
 	if (scan->most_ahead == 0)
 		scan->most_ahead = scan->lookups++ < FIRST_PAUSE << scan->failures ? 0 : FIRST_AHEAD;
 	else if (scan->ahead > 0 && 2 * scan->used >= scan->ahead)

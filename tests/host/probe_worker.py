@@ -165,7 +165,7 @@ class Worker:
             return
 
     def on_L(self, number: int, value: Sequence[Any]) -> None:  # noqa: N802
-        key, _more = value
+        key, more = value
         table, _quals, wanted, _order, places, _rows = self.scans[number]
         self.looked_up += 1
         page = []
@@ -173,6 +173,8 @@ class Worker:
             rows = list(table.execute([Qual("k", "=", one)], wanted)) if one[0] != "n" else []
             if rows and "counted" in table.options:
                 rows = [[one, str(self.looked_up)]]
+            if rows and "ahead" in table.options:
+                rows = [[one, str(more)]]
             page.append([one, [rows[0][place] for place in places] if rows else None])
         self.send("P", number, page)
 

@@ -387,3 +387,15 @@ def test_rows_of_foreseen_keys_need_no_further_look_up(used: Session) -> None:
     ]  # fmt: skip
     assert used.execute("SELECT label FROM counted WHERE k = 'x'").fetchone() == (str(number + 3),)
     used.execute("DROP FOREIGN TABLE counted")
+
+
+def test_a_worker_is_told_how_many_rows_may_come_ahead(used: Session) -> None:
+    """The test's worker gives three that nobody asks for: then no more, for a while."""
+    used.execute("CREATE FOREIGN TABLE IF NOT EXISTS ahead (k text, label text) SERVER probe "
+                 "OPTIONS (table_name 'keyed', ahead 'on')")  # fmt: skip
+    found = used.execute(
+        "SELECT k.label FROM (VALUES ('a'), ('b'), ('c'), ('d'), ('e'), ('f'), ('g')) AS v (key) "
+        "CROSS JOIN LATERAL (SELECT * FROM ahead WHERE k = v.key OFFSET 0) AS k"
+    ).fetchall()
+    used.execute("DROP FOREIGN TABLE ahead")
+    assert [label for (label,) in found] == ["0", "0", "0", "0", "32", "0", "0"]
