@@ -170,9 +170,13 @@ def give_keyed(session: Session, *pages: bytes) -> None:
 def test_rows_of_other_keys_come_with_the_one_that_was_asked_for(handed: Session) -> None:
     sql = ("SELECT v.k, f.asked FROM (VALUES ('a'), ('b'), ('none'), ('c'), ('b')) AS v (k) "
            "LEFT JOIN LATERAL (SELECT * FROM foreseen WHERE k = v.k OFFSET 0) AS f ON true")  # fmt: skip
-    give_keyed(handed, pack([["a", ["1"]], ["b", ["2"]], ["none", None]]), pack([["c", ["3"]]]))
+    give_keyed(
+        handed,
+        pack([["a", ["a", 1]], ["b", ["b", 2]], ["none", None]]),
+        pack([["c", ["c", 3]]]),
+    )
     assert rows(handed, sql) == [("a", 1), ("b", 2), ("none", None), ("c", 3), ("b", 2)]
-    give_keyed(handed, pack([["a", ["1"]]]))
+    give_keyed(handed, pack([["a", ["a", 1]]]))
     assert rows(handed, "SELECT asked FROM foreseen WHERE k = 'a'") == [(1,)]
 
 
@@ -216,7 +220,8 @@ def test_explain_counts_look_ups(handed: Session) -> None:
     "page",
     [
         b"", b"\x90", b"\xc0", pack([["a"]]), pack([["a", "b"]]), pack([[None, ["1"]]]),
-        pack([["a", ["1", "2"]]]), pack([["a", ["1"]]])[:-1], pack([["a", ["1"]], ["b"]]),
+        pack([["a", ["a"]]]), pack([["a", ["a", 1, 2]]]), pack([["a", ["a", 1]]])[:-1],
+        pack([["a", ["a", 1]], ["b"]]),
     ],
 )  # fmt: skip
 def test_rows_of_keys_that_cannot_be_read_are_an_error(handed: Session, page: bytes) -> None:
