@@ -239,7 +239,12 @@ ct_take_keyed(TableScan *scan, const char *key, Reader rows, TupleTableSlot **sl
 			return false;
 		if (number == 0)
 			first = row;
-		if (remember && (number == 0 || !is_full(scan)))
+		if (remember && number > 0 && is_full(scan))
+		{
+			scan->most_ahead = scan->ahead / 2; /* the next ones are to have room */
+			break;
+		}
+		if (remember)
 			remember_packed(scan, found, row, number == 0);
 	}
 	scan->empty = true;			/* after this one */

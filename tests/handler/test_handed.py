@@ -195,7 +195,7 @@ def test_more_and_more_rows_come_ahead_while_they_are_asked_for(handed: Session)
     handed.execute("SET work_mem = '1GB'")
     assert rows_ahead(handed, keys.format(16_200)) == ever_more
     handed.execute("SET work_mem = '64kB'")  # what has no room does not come
-    assert max(rows_ahead(handed, keys.format(16_200))) < 4096
+    assert 64 <= max(rows_ahead(handed, keys.format(16_200))) <= 1024
 
 
 def test_few_rows_come_ahead_for_nothing(handed: Session) -> None:
@@ -209,10 +209,10 @@ def test_few_rows_come_ahead_for_nothing(handed: Session) -> None:
 
 
 def test_explain_counts_look_ups(handed: Session) -> None:
-    sql = ("SELECT count(*) FROM generate_series(1, 1000) AS g CROSS JOIN LATERAL "
+    sql = ("SELECT sum(a.asked), max(a.k) FROM generate_series(1, 1000) AS g CROSS JOIN LATERAL "
            "(SELECT * FROM ahead WHERE k = g::text OFFSET 0) AS a")  # fmt: skip
     lines = [line for (line,) in rows(handed, "EXPLAIN (ANALYZE, COSTS OFF) " + sql)]
-    assert [line.strip() for line in lines if "Look-ups" in line] == ["Look-ups: 10"]
+    assert [line.strip() for line in lines if "Look-ups" in line] == ["Look-ups: 9"]
     assert not [line for (line,) in rows(handed, "EXPLAIN " + sql) if "Look-ups" in line]
 
 
