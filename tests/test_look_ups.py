@@ -76,6 +76,11 @@ def test_a_join_asks_python_for_many_keys_at_once(db: Db) -> None:
     assert 10 < calls < len(set(SOURCES)) / 30
     twice = JOIN.format("") + " JOIN ip_enrichment AS j ON j.ip = e.source_ip_address"
     assert all(calls < len(set(SOURCES)) / 30 for calls in look_ups(db, twice))
+    chosen = JOIN.format("") + " WHERE i.address_class = 'public' AND i.asn IS NULL"
+    assert all(calls < len(set(SOURCES)) / 30 for calls in look_ups(db, chosen))
+    found = db.execute(chosen.encode()).fetchall()
+    assert {row[0] for row in found} >= set(PLAIN)
+    assert {(row[3], row[6]) for row in found} == {("public", None)}
     other = "(SELECT upper(source_ip_address) AS ip FROM cloudtrail_event OFFSET 0) AS e"
     query = f"SELECT count(i.city) FROM {other} JOIN ip_enrichment AS i USING (ip)"  # noqa: S608
     assert look_ups(db, query)  # of some that no event has

@@ -140,12 +140,15 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         return (self.in_place_of_rows,)
 
     def look_up(self, quals: Sequence[Qual], columns: Iterable[str]) -> bool:
-        """Hand over the row of one key, as a join asks thousands of times, if that is possible."""
+        """Hand over the row of one key, as a join asks thousands of times, if that is possible.
+
+        PostgreSQL checks the other conditions.
+        """
         find = self.table.look_up
-        if find is None or len(quals) != 1 or not self.handler.takes_keyed_rows:
+        if find is None or not self.handler.takes_keyed_rows:
             return False
-        value = quals[0].value
-        if not self.is_keyed(quals[0]) or not isinstance(value, str):
+        value = next((qual.value for qual in quals if self.is_keyed(qual)), None)
+        if not isinstance(value, str):
             return False
         layout = self.packed(columns)
         rows = find(value, self.handler.rows_ahead, self.current_settings(False), layout)
