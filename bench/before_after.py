@@ -2,8 +2,8 @@
 
     python bench/before_after.py COMMIT [--server private|pg15|…] [--quick]
 
-The files of COMMIT are checked out below .runtime/bench, and both run in sandboxes of their own, from
-warm caches, in turn: a new session each time, which has read the events and looked one address up.
+The files of COMMIT are checked out below .runtime/bench, and both run in sandboxes of their own,
+from warm caches, in turn: a new session each time, which has read the events and looked one address up.
 Medians of 7 runs and their range, processor time of the backend.
 """
 
@@ -28,19 +28,26 @@ from cloudtrail_fdw.sandbox import runtime
 
 ROUNDS = 7
 CHECKOUT = Path(__file__).parents[1]
-ROW = "SELECT count(i.country_code), count(i.city) FROM "
-JOIN = " AS e JOIN ip_enrichment AS i ON i.ip = e.source_ip_address"
+
+
+def joined(events: str, where: str = "") -> str:
+    """A join of something that has a source_ip_address."""
+    join = f"{events} AS e JOIN ip_enrichment AS i ON i.ip = e.source_ip_address"
+    return f"SELECT count(i.country_code), count(i.city) FROM {join} {where}"  # noqa: S608 - ours
+
+
 DISTINCT = (  # with an address of its own for each event
     ("events without a join", EVENTS),
     ("join", JOINED),
     ("two joins", JOINED + " JOIN ip_enrichment AS j ON j.ip = i.ip WHERE j.asn > 0"),
-    ("join of a tenth, chosen by PostgreSQL", ROW + "cloudtrail_event" + JOIN
-     + " WHERE right(e.source_ip_address, 1) = '7'"),
-    ("GROUP BY address, then join", ROW
-     + "(SELECT source_ip_address FROM cloudtrail_event GROUP BY 1)" + JOIN),
-    ("join, LIMIT 10", ROW + "(SELECT source_ip_address FROM cloudtrail_event LIMIT 10)" + JOIN),
-    ("20,000 addresses that no event has", ROW + "(SELECT '9.' || g % 250 || '.' || g / 250 || '.4'"
-     " AS source_ip_address FROM generate_series(1, 20000) AS g OFFSET 0)" + JOIN),
+    ("join of a tenth, chosen by PostgreSQL",
+     joined("cloudtrail_event", "WHERE right(e.source_ip_address, 1) = '7'")),
+    ("GROUP BY address, then join",
+     joined("(SELECT source_ip_address FROM cloudtrail_event GROUP BY 1)")),
+    ("join, LIMIT 10", joined("(SELECT source_ip_address FROM cloudtrail_event LIMIT 10)")),
+    ("20,000 addresses that no event has",
+     joined("(SELECT '9.' || g % 250 || '.' || g / 250 || '.4' AS source_ip_address "
+            "FROM generate_series(1, 20000) AS g OFFSET 0)")),
 )  # fmt: skip
 FEW = (("700 addresses: join", JOINED),)
 

@@ -44,7 +44,7 @@ def db(server: Sandbox) -> Iterator[Db]:
 
 def single(db: Db, text: str) -> tuple[Any, ...]:
     """The row of one key, asked for alone."""
-    sql = f"SELECT {COLUMNS} FROM ip_enrichment AS i WHERE ip = %s"  # noqa: S608 - our columns
+    sql = f"SELECT {COLUMNS} FROM ip_enrichment AS i WHERE ip = %s"
     (row,) = db.execute(sql.encode(), [text]).fetchall()
     return row
 
@@ -82,7 +82,7 @@ def test_a_join_asks_python_for_many_keys_at_once(db: Db) -> None:
     assert {row[0] for row in found} >= set(PLAIN)
     assert {(row[3], row[6]) for row in found} == {("public", None)}
     other = "(SELECT upper(source_ip_address) AS ip FROM cloudtrail_event OFFSET 0) AS e"
-    query = f"SELECT count(i.city) FROM {other} JOIN ip_enrichment AS i USING (ip)"  # noqa: S608
+    query = f"SELECT count(i.city) FROM {other} JOIN ip_enrichment AS i USING (ip)"
     assert look_ups(db, query)  # of some that no event has
 
 
@@ -92,8 +92,10 @@ def test_a_limit_asks_for_what_it_needs(db: Db) -> None:
 
 def test_each_statement_and_each_scan_asks_anew(db: Db) -> None:
     """A function's queries are of one statement, and have one key each."""
-    db.execute(b"CREATE FUNCTION pg_temp.country(text) RETURNS text LANGUAGE plpgsql AS "
-               b"'BEGIN RETURN (SELECT country_code FROM ip_enrichment WHERE ip = $1); END'")  # fmt: skip
+    db.execute(
+        b"CREATE FUNCTION pg_temp.country(text) RETURNS text LANGUAGE plpgsql AS "
+        b"'BEGIN RETURN (SELECT country_code FROM ip_enrichment WHERE ip = $1); END'"
+    )
     found = db.execute(
         b"SELECT source_ip_address, pg_temp.country(source_ip_address) FROM cloudtrail_event"
     ).fetchall()

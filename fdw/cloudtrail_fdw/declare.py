@@ -103,7 +103,7 @@ class Table:
     columns the query names, a hint only. ``scan(request, settings, layout)`` yields one
     sequence a row with a value for every name of ``layout``, in that order, and None for an
     empty name. ``rows(request)`` estimates how many. ``key`` names the column that a query must
-    give, ``orders`` the orders in which rows can be made. 
+    give, ``orders`` the orders in which rows can be made.
     ``look_up(value, more, settings, layout)`` is the only row for a value of the key without a
     plan, or None where that takes a scan; packed as a MessagePack array of [value, row or nil] of
     this value and then of at most ``more`` that the statement is likely to ask for next.

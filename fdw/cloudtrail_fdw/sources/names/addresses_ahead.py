@@ -40,6 +40,14 @@ class Ahead:
     first: int = 0
     taken: int = 0
 
+    def begin(self, stamp: int) -> None:
+        """Forget what another statement left."""
+        self.stamp, self.size, self.first, self.taken = stamp, 0, 0, 0
+        self.pages.clear()
+        self.coming.clear()
+        self.order.clear()
+        self.places.clear()
+
     def add(self, place: int, rows: bytes) -> None:
         """Leave rows; those that would be too many to hold are looked at now."""
         self.pages.append((place, rows))
@@ -102,12 +110,11 @@ def foreseen(layout: Sequence[str], pages: Iterator[bytes]) -> Iterator[bytes]:
 
 def publish(layout: Sequence[str], rows: bytes) -> None:
     """Leave a page of packed rows; nothing where their source addresses are not wanted."""
-    global AHEAD
     stamp = statement_stamp()
     if not stamp or COLUMN not in layout:
         return
     if AHEAD.stamp != stamp:
-        AHEAD = Ahead(stamp)
+        AHEAD.begin(stamp)
     if AHEAD.coming and AHEAD.coming[0] is rows:
         AHEAD.coming.popleft()
         return
