@@ -3,7 +3,7 @@
     python bench/before_after.py COMMIT [--server private|pg15|…] [--quick]
 
 The files of COMMIT are checked out below .runtime/bench, and both run in sandboxes of their own,
-from warm caches, in turn: a new session each time, which has read the events and looked one address up.
+from warm caches, in turn: a new session each time, which has read the events and one address.
 Medians of 7 runs and their range, processor time of the backend.
 """
 
