@@ -83,7 +83,7 @@ typedef struct Writer
 	char	   *data;
 	size_t		length;
 	size_t		room;
-	bool		failed;			/* no memory */
+	bool		failed;			/* no memory, or a frame too long to tell its length */
 } Writer;
 
 /* Values that are left to read. */

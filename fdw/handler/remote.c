@@ -488,7 +488,11 @@ scan_draft(TableScan *scan, RemoteScan *remote)
 	return draft;
 }
 
-/* The row of the key that the scan has, NULL when there is none; those of others are for later. */
+/*
+ * The row of the key that the scan has, NULL when there is none; those of
+ * others are for later.  The scan takes over what it came in: the check of a
+ * domain may run a query that asks the worker, too.
+ */
 static TupleTableSlot *
 look_up(TableScan *scan, RemoteScan *remote, const char *table)
 {
@@ -499,11 +503,18 @@ look_up(TableScan *scan, RemoteScan *remote, const char *table)
 	Writer	   *draft = scan_draft(scan, remote);
 	size_t		begin = ct_begin_frame(draft, 'L', remote->number);
 	TupleTableSlot *slot = NULL;
+	Reader		rows;
+	size_t		length;
 
 	ct_put_string(draft, key);
 	ct_end_frame(draft, begin);
-	if (ct_worker_ask(draft, remote->number, table) != 'P' ||
-		!ct_take_keyed(scan, key, ct_worker_answer(), &slot))
+	if (ct_worker_ask(draft, remote->number, table) != 'P')
+		ct_worker_rubbish();
+	ct_drop_packed(scan);
+	scan->packed = ct_worker_take(&length);
+	rows.next = (unsigned char *) scan->packed;
+	rows.end = rows.next + length;
+	if (!ct_take_keyed(scan, key, rows, &slot))
 		ct_worker_rubbish();
 	return slot;
 }

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <poll.h>
 
+#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -26,10 +27,12 @@
 #include "utils/wait_event.h"
 #endif
 
-#define PATIENCE		2000	/* ms that a worker has for what was closed */
+#define PATIENCE		2000	/* ms that a worker has for what was closed, ... */
+#define GRACE			100		/* ... of these some while it can send, too */
 #define START_PATIENCE	60000	/* ms until its hello */
 #define LOOK_AGAIN		40		/* ms, where the system does not tell that the client is gone */
 #define INPUT_ROOM		65536
+#define KEPT_ROOM		(1024 * 1024)	/* of what is sent, when it is sent */
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL	0		/* PostgreSQL ignores SIGPIPE */
@@ -127,6 +130,18 @@ no_memory(void)
 			 errmsg("out of memory")));
 }
 
+/* Make a writer empty, and let go of much room. */
+static void
+empty(Writer *writer)
+{
+	if (writer->failed || writer->room > KEPT_ROOM)
+	{
+		free(writer->data);
+		memset(writer, 0, sizeof(*writer));
+	}
+	writer->length = 0;
+}
+
 /* Send what the socket takes; false when the other side is gone. */
 static bool
 send_some(void)
@@ -140,7 +155,8 @@ send_some(void)
 			return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 		worker.sent += done;
 	}
-	worker.sent = worker.out.length = 0;
+	worker.sent = 0;
+	empty(&worker.out);
 	return true;
 }
 
@@ -318,6 +334,40 @@ next_frame(long patience)
  * ------------------------------------------------------------------------
  */
 
+/* A text of an error in the server's encoding; a character that it has not becomes "?". */
+static char *
+error_text(const char *text, uint32 length)
+{
+#if PG_VERSION_NUM >= 140000
+	Oid			conversion = GetDatabaseEncoding() == PG_UTF8 ? InvalidOid :
+		FindDefaultConversionProc(PG_UTF8, GetDatabaseEncoding());
+	int			room = length * MAX_CONVERSION_GROWTH + 1;
+	char	   *result = palloc0(room);
+	char	   *end = result;
+
+	while (OidIsValid(conversion) && length > 0)
+	{
+		int			done = pg_do_encoding_conversion_buf(conversion, PG_UTF8, GetDatabaseEncoding(),
+														 (unsigned char *) text, length,
+														 (unsigned char *) end,
+														 room - (end - result), true);
+
+		end += strlen(end);
+		if (done < (int) length)
+		{
+			*end++ = '?';
+			*end = '\0';
+			done += pg_utf_mblen((const unsigned char *) text + done);
+		}
+		text += done;
+		length -= done;
+	}
+	if (OidIsValid(conversion))
+		return result;
+#endif
+	return pg_any_to_server(pnstrdup(text, length), length, PG_UTF8);
+}
+
 /* Throw what an E frame tells; "table" is the name of the table that it is about, or NULL. */
 static void
 throw_error(const char *table)
@@ -333,7 +383,7 @@ throw_error(const char *table)
 	for (int number = 0; number < 4; number++)
 	{
 		(void) ct_read_text(&reader, &text, &length);
-		texts[number] = text ? pg_any_to_server(pnstrdup(text, length), length, PG_UTF8) : NULL;
+		texts[number] = text ? error_text(text, length) : NULL;
 	}
 	if (strlen(texts[0]) == 5 && strspn(texts[0], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
 		state = MAKE_SQLSTATE(texts[0][0], texts[0][1], texts[0][2], texts[0][3], texts[0][4]);
@@ -359,12 +409,7 @@ ct_worker_draft(void)
 {
 	static Writer draft = {0};
 
-	if (draft.failed)
-	{
-		free(draft.data);
-		memset(&draft, 0, sizeof(draft));
-	}
-	draft.length = 0;
+	empty(&draft);
 	return &draft;
 }
 
@@ -423,7 +468,7 @@ late_answer(void)
 		if (worker.events == NULL)
 			return false;
 		left = PATIENCE - TimestampDifferenceMilliseconds(worker.closed_at, GetCurrentTimestamp());
-		if (!next_frame(Max(left, 0)))
+		if (!next_frame(Max(left, GRACE)))
 			return false;
 		if (worker.head.number == worker.awaited)
 			worker.awaited = 0;

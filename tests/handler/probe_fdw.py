@@ -117,7 +117,9 @@ class ProbeFdw(ForeignDataWrapper):  # type: ignore[misc]
         if values is None:
             fail("HV00L", "keyed answers for given keys only", f"quals: {len(quals)}", "Give k.")
             return iter([])
-        return iter([[value, f"row of {value}"] for value in sorted(values)])
+        count = len(self.layout)
+        rows = ([value, f"row of {value}", f"more of {value}"] for value in sorted(values))
+        return (row[:count] for row in rows)
 
     def trickle(self) -> Iterator[Sequence[object]]:
         """Rows from a thread, one every 0.2 seconds."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import closing
 
-import psycopg
 import pytest
 from probe_servers import Probe
+from processes import COUNT, Session, until, zombies
 from worker_servers import worker_probe, worker_servers
 
 from cloudtrail_fdw.sandbox.runtime import Server
@@ -26,7 +26,26 @@ def probed(request: pytest.FixtureRequest) -> Iterator[Probe]:
 
 
 @pytest.fixture
-def session(probed: Probe) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def session(probed: Probe) -> Iterator[Session]:
     """A superuser's session."""
     with probed.connect() as connection:
         yield connection
+
+
+@pytest.fixture
+def used(session: Session) -> Session:
+    """A session that has a worker."""
+    assert session.execute(COUNT).fetchone() == (48,)
+    return session
+
+
+@pytest.fixture
+def nothing_is_left(probed: Probe) -> Iterator[None]:
+    """No server restart, no zombie, no worker whose backend is gone."""
+    with closing(probed.connect()) as session:
+        started = session.execute("SELECT pg_postmaster_start_time()").fetchone()
+        postmaster = int((probed.folder / "cluster/data/postmaster.pid").read_text().split()[0])
+        yield
+        assert session.execute("SELECT 1").fetchone() == (1,)
+        assert session.execute("SELECT pg_postmaster_start_time()").fetchone() == started
+        until(lambda: zombies(postmaster) == [])

@@ -117,6 +117,13 @@ class Worker:
             time.sleep(3600)
         elif fault.startswith("send:"):
             self.socket.sendall(bytes.fromhex(fault[5:]))
+        elif fault.startswith("later:"):
+            time.sleep(0.5)
+            self.send("R", 77, "x" * int(fault[6:]))
+        elif fault.startswith("say:"):
+            fail("XX000", fault[4:].encode().decode("unicode_escape"), None, None)
+        elif fault == "tables":
+            fail("XX000", f"{len(self.tables)} tables", None, None)
 
     def on_O(self, number: int, value: Sequence[Any]) -> None:  # noqa: N802 - frames' names
         names = iter(value[1])
@@ -143,7 +150,7 @@ class Worker:
         if rows is None:
             rows = iter(self.rows(number, table, quals, wanted, order))
             self.scans[number] = table, quals, wanted, order, places, rows
-        page = [[row[place] for place in places] for row, _ in zip(rows, range(PAGE))]
+        page = [[row[place] for place in places] for _, row in zip(range(PAGE), rows)]
         if page:
             self.send("P", number, page)
         else:

@@ -66,13 +66,16 @@ class Line(Host):
         return Frame(chr(kind), number, msgpack.decode(self.read(length)))
 
     def read(self, size: int) -> bytes:
-        """So many bytes."""
-        try:
-            found = self.socket.recv(size, socket.MSG_WAITALL)
-        except OSError:
-            raise Gone from None
-        if len(found) < size:
-            raise Gone
+        """So many bytes: a process that is stopped and continued meanwhile gets them in parts."""
+        found = b""
+        while len(found) < size:
+            try:
+                more = self.socket.recv(size - len(found), socket.MSG_WAITALL)
+            except OSError:
+                raise Gone from None
+            if not more:
+                raise Gone
+            found = found + more if found else more
         return found
 
     def check(self) -> None:

@@ -163,6 +163,12 @@ def in_words(error: BaseException) -> FdwError:
     """The error itself, or of a defect of ours its place: its text may hold a secret."""
     if isinstance(error, FdwError):
         return error
+    if isinstance(error, MemoryError):
+        return FdwError(
+            "there is no memory left for Python",
+            hint="Ask for fewer rows or columns, or give the server more memory.",
+            sqlstate="53200",
+        )
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
