@@ -28,9 +28,9 @@
 #endif
 
 #define PATIENCE		2000	/* ms that a worker has for what was closed, ... */
-#define GRACE			100		/* ... of these some while it can send, too */
+#define GRACE			100		/* ... and for each part of an answer that it could not send before */
 #define START_PATIENCE	60000	/* ms until its hello */
-#define LOOK_AGAIN		40		/* ms, where the system does not tell that the client is gone */
+#define LOOK_AGAIN		20		/* ms, where the system does not tell that the client is gone */
 #define INPUT_ROOM		65536
 #define KEPT_ROOM		(1024 * 1024)	/* of what is sent, when it is sent */
 
@@ -54,6 +54,7 @@ static struct
 	FrameHead	head;			/* of the frame that is being read */
 	char	   *body;			/* its bytes, malloc'd; NULL between frames */
 	size_t		have;			/* of them */
+	uint64		received;		/* bytes so far */
 	bool		whole;			/* all are there, and known to the caller */
 	bool		started;		/* its hello was read */
 	uint32		last_number;
@@ -62,7 +63,7 @@ static struct
 	int			scans;			/* that are open */
 } worker;
 
-uint32		ct_worker_generation = 0;
+uint32		ct_worker_generation = 1;	/* 0 is that of none */
 bool		ct_worker_busy = false;
 
 /* Names of session settings that it wants. */
@@ -220,6 +221,7 @@ read_some(bool *gone)
 			*gone |= done == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 			return false;
 		}
+		worker.received += done;
 		if (wanted >= INPUT_ROOM)
 			worker.have += done;
 		else
@@ -459,8 +461,11 @@ ct_worker_scans(uint32 generation, int more)
 static bool
 late_answer(void)
 {
+	TimestampTz begun = GetCurrentTimestamp();
+
 	while (worker.awaited)
 	{
+		uint64		received = worker.received;
 		long		left;
 
 		if (worker.closed_at == 0)
@@ -468,10 +473,11 @@ late_answer(void)
 		if (worker.events == NULL)
 			return false;
 		left = PATIENCE - TimestampDifferenceMilliseconds(worker.closed_at, GetCurrentTimestamp());
-		if (!next_frame(Max(left, GRACE)))
-			return false;
-		if (worker.head.number == worker.awaited)
+		if (next_frame(Max(left, GRACE)) && worker.head.number == worker.awaited)
 			worker.awaited = 0;
+		else if (worker.received == received ||
+				 TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), PATIENCE))
+			return false;
 	}
 	return true;
 }

@@ -16,6 +16,7 @@ import time
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Optional
 
 import msgspec
@@ -128,6 +129,8 @@ class Worker:
     def on_O(self, number: int, value: Sequence[Any]) -> None:  # noqa: N802 - frames' names
         names = iter(value[1])
         options = dict(zip(names, names))
+        if "unless" in options and Path(options["unless"]).exists():
+            fail("HV00L", "not now", None, None)
         self.tables[value[0]] = (probe_fdw.ProbeFdw(options, dict.fromkeys(value[2])), value[2])
         self.send("R", number, None)
 

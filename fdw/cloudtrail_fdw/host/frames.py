@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import struct
@@ -82,6 +83,10 @@ class Line(Host):
         """Raise FdwError (57014) when the query has to stop; threads are told by their scans."""
         if threading.current_thread() is threading.main_thread() and self.heard.poll(0):
             raise FdwError("canceling statement due to user request or timeout", sqlstate="57014")
+
+    def worker(self) -> int:
+        """This process."""
+        return os.getpid()
 
     def statement(self) -> int:
         """When the statement began that is at work, which tells it from others."""

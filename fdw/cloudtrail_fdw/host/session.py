@@ -20,6 +20,9 @@ from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
 SESSION_SETTINGS = tuple(f"cloudtrail_fdw.{option.name}" for option in OPTIONS if option.guc)
 REMOTE_SCHEMA = "cloudtrail"
 UNKNOWN_COLUMN_ROWS = 200  # PostgreSQL's DEFAULT_NUM_DISTINCT
+NO_MEMORY = "53200"
+# In errors of the system, the dynamic loader and Python's threads.
+LACKING = ("annot allocate memory", "failed to map segment", "can't start new thread")
 Row = Sequence[object]
 
 
@@ -159,15 +162,24 @@ def importable(
     ]
 
 
+def lacks_memory(error: Optional[BaseException]) -> bool:
+    """Whether the error, or one that it came of, is that the system gives no memory or thread."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(words in str(error) for words in LACKING):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def in_words(error: BaseException) -> FdwError:
     """The error itself, or of a defect of ours its place: its text may hold a secret."""
     if isinstance(error, FdwError):
         return error
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         return FdwError(
             "there is no memory left for Python",
-            hint="Ask for fewer rows or columns, or give the server more memory.",
-            sqlstate="53200",
+            hint="Ask for fewer rows or columns, or let the server have more memory and processes.",
+            sqlstate=NO_MEMORY,
         )
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

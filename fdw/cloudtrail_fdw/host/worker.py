@@ -17,7 +17,14 @@ from typing import Any, Optional
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Bounds, read_quals
 from cloudtrail_fdw.host.frames import PROTOCOL, Frame, Gone, Line
-from cloudtrail_fdw.host.session import SESSION_SETTINGS, Session, importable, in_words, ordered
+from cloudtrail_fdw.host.session import (
+    NO_MEMORY,
+    SESSION_SETTINGS,
+    Session,
+    importable,
+    in_words,
+    ordered,
+)
 
 DESCRIPTOR = 3
 # A look-up waits for the interpreter's lock while a thread makes pages: 5 ms each by default.
@@ -83,7 +90,10 @@ class Worker:
         }  # fmt: skip
 
     def run(self) -> None:
-        """Answer one frame after the other, until the backend has gone."""
+        """Answer one frame after the other, until the backend has gone or memory is short.
+
+        The backend then gets a new process, which has what this one held.
+        """
         self.line.send("H", 0, [PROTOCOL, SESSION_SETTINGS])
         while True:
             frame = self.line.receive()
@@ -96,6 +106,8 @@ class Worker:
                 self.line.send(
                     "E", frame.number, [told.sqlstate, told.message, told.detail, told.hint]
                 )
+                if told.sqlstate == NO_MEMORY:
+                    return
 
     def answer(self, frame: Frame) -> None:
         """Do what one frame asks for."""
@@ -217,10 +229,16 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     line = Line(socket.socket(fileno=DESCRIPTOR))
     interrupts.HOST = line
-    with suppress(Gone):
+    status = 0
+    try:
         Worker(line).run()
+    except Gone:
+        pass
+    except Exception as error:  # noqa: BLE001 - a traceback's text may hold a secret
+        status = 1
+        print("the Python worker of cloudtrail_fdw ends:", in_words(error).message, file=sys.stderr)  # noqa: T201
     interrupts.join_threads()
-    os._exit(0)  # libraries that still run on threads are not to be taken apart around them
+    os._exit(status)  # libraries that still run on threads are not to be taken apart around them
 
 
 if __name__ == "__main__":
