@@ -20,7 +20,6 @@
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "parser/parse_type.h"
-#include "parser/parsetree.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -199,21 +198,6 @@ plan_columns(ForeignScan *plan)
 	return names;
 }
 
-/* Whose mapping a scan is to have. */
-static Oid
-scan_user(ForeignScanState *node)
-{
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-#if PG_VERSION_NUM >= 160000
-	Oid			user = plan->checkAsUser;
-#else
-	Oid			user = rt_fetch(plan->scan.scanrelid,
-								node->ss.ps.state->es_range_table)->checkAsUser;
-#endif
-
-	return OidIsValid(user) ? user : GetUserId();
-}
-
 
 /* ------------------------------------------------------------------------
  * Answers.  Each value is looked at here: whatever is not as it should be
@@ -333,7 +317,7 @@ static void
 remote_size(PlannerInfo *root UNUSED, RelOptInfo *rel, Oid table, List *bounds, List *wanted,
 			Answer *answer)
 {
-	uint32		told = ct_table_number(table, OidIsValid(rel->userid) ? rel->userid : GetUserId());
+	uint32		told = ct_table_number(table, GetUserId());
 	uint32		request = ct_worker_number(FRAME_REQUEST);
 	Writer	   *draft = ct_worker_draft();
 	List	   *names = NIL;
@@ -432,7 +416,7 @@ remote_begin(TableScan *scan, int eflags UNUSED, List *bounds)
 	ForeignScan *plan = (ForeignScan *) scan->node->ss.ps.plan;
 
 	remote->table = RelationGetRelid(scan->node->ss.ss_currentRelation);
-	remote->user = scan_user(scan->node);
+	remote->user = GetUserId(); /* behind a view, too: not its owner */
 	remote->bounds = bounds;
 	remote->wanted = plan_columns(plan);
 	remote->order = list_nth(plan->fdw_private, PRIVATE_ORDER);
@@ -584,7 +568,7 @@ remote_explain(ForeignScanState *node, bool verbose, List *bounds, List *names)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	Oid			table = RelationGetRelid(node->ss.ss_currentRelation);
-	uint32		told = ct_table_number(table, scan_user(node));
+	uint32		told = ct_table_number(table, GetUserId());
 	uint32		request = ct_worker_number(FRAME_REQUEST);
 	Writer	   *draft = ct_worker_draft();
 	List	   *runtime = NIL;
