@@ -8,14 +8,7 @@ from contextlib import closing
 import pytest
 from probe_servers import Probe
 from processes import COUNT, Session, until, zombies
-from worker_servers import worker_probe, worker_servers
-
-from cloudtrail_fdw.sandbox.runtime import Server
-
-
-def by_name(server: Server) -> str:
-    """How pytest names the server; see SERVER in tests/conftest.py."""
-    return f"probed@pg{server.postgres_version}-multicorn{server.multicorn_version}"
+from worker_servers import by_name, worker_probe, worker_servers
 
 
 @pytest.fixture(scope="session", params=worker_servers(), ids=by_name)

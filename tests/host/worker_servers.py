@@ -26,6 +26,11 @@ def worker_servers() -> list[runtime.Server]:
     return [server for server in servers() if int(server.postgres_version.split(".")[0]) >= 14]
 
 
+def by_name(server: runtime.Server) -> str:
+    """How pytest names the server; see SERVER in tests/conftest.py."""
+    return f"probed@pg{server.postgres_version}-multicorn{server.multicorn_version}"
+
+
 def wrapper_sql(library: Path, python: Path) -> list[str]:
     """The handler, and the foreign data wrapper that names the interpreter."""
     return [
