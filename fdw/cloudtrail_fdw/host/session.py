@@ -163,9 +163,13 @@ def importable(
 
 
 def lacks_memory(error: Optional[BaseException]) -> bool:
-    """Whether the error, or one that it came of, is that the system gives no memory or thread."""
+    """Whether the error, or one that it came of, is that the system gives no memory or thread.
+
+    Words of ours may quote a query, and do not count.
+    """
     while error is not None:
-        if isinstance(error, MemoryError) or any(words in str(error) for words in LACKING):
+        own = isinstance(error, FdwError)
+        if not own and (isinstance(error, MemoryError) or any(w in str(error) for w in LACKING)):
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -173,14 +177,14 @@ def lacks_memory(error: Optional[BaseException]) -> bool:
 
 def in_words(error: BaseException) -> FdwError:
     """The error itself, or of a defect of ours its place: its text may hold a secret."""
-    if isinstance(error, FdwError):
-        return error
     if lacks_memory(error):
         return FdwError(
             "there is no memory left for Python",
             hint="Ask for fewer rows or columns, or let the server have more memory and processes.",
             sqlstate=NO_MEMORY,
         )
+    if isinstance(error, FdwError):
+        return error
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
