@@ -370,7 +370,10 @@ error_text(const char *text, uint32 length)
 	return pg_any_to_server(pnstrdup(text, length), length, PG_UTF8);
 }
 
-/* Throw what an E frame tells; "table" is the name of the table that it is about, or NULL. */
+/*
+ * Throw what an E frame tells; "table" is the name of the table that it is
+ * about, or NULL.  A worker that lacks memory holds what the next one needs.
+ */
 static void
 throw_error(const char *table)
 {
@@ -389,6 +392,11 @@ throw_error(const char *table)
 	}
 	if (strlen(texts[0]) == 5 && strspn(texts[0], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
 		state = MAKE_SQLSTATE(texts[0][0], texts[0][1], texts[0][2], texts[0][3], texts[0][4]);
+	if (state == ERRCODE_OUT_OF_MEMORY)
+	{
+		(void) ct_launch_end(true);
+		forget_worker();
+	}
 	ereport(ERROR,
 			(errcode(state),
 			 errmsg_internal("%s", ct_named_message(texts[1], table)),

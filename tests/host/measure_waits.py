@@ -27,23 +27,11 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "handler")]
 import psycopg
 from probe_servers import WITH, Probe
 from processes import Session, alive, children, until
-from worker_servers import worker_probe, worker_servers
+from worker_servers import install_product, worker_probe, worker_servers
 
 from cloudtrail_fdw.sandbox import runtime
 
-QUERY = "SELECT count(*) FROM cloudtrail_event"
-SCRIPT = """#!/bin/sh
-exec {python} -I -c 'import sys; sys.path.insert(0, "{site}")
-from cloudtrail_fdw.host.worker import main; main()'
-"""
-SETUP = """
-CREATE FOREIGN DATA WRAPPER ours HANDLER cloudtrail_fdw_worker_handler OPTIONS (python '{script}');
-CREATE SERVER ours FOREIGN DATA WRAPPER ours OPTIONS (
-    endpoint_url 'http://127.0.0.1:{port}', region 'us-east-1', cache 'off');
-CREATE USER MAPPING FOR postgres SERVER ours OPTIONS (
-    aws_access_key_id 'AKIAIOSFODNN7EXAMPLE', aws_secret_access_key 'none');
-IMPORT FOREIGN SCHEMA cloudtrail LIMIT TO (cloudtrail_event) FROM SERVER ours INTO public
-"""
+QUERY = "SELECT count(*) FROM ours.cloudtrail_event"
 CLIENT = "import psycopg, sys; psycopg.connect(sys.argv[1]).execute(sys.argv[2])"
 
 
@@ -137,21 +125,18 @@ def void(_: object) -> bool:
 
 def measure(server: runtime.Server, times: int) -> None:
     """Print one server's figures."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent, worker_probe(server) as probed:
-        site = next(path for path in (probed.folder / "interpreter").read_text().split('"')
-                    if "site-" in path)  # fmt: skip
-        script = probed.folder / "product"
-        script.write_text(SCRIPT.format(python=server.interpreter, site=site))
-        script.chmod(0o755)
-        with closing(probed.connect()) as admin:
-            for statement in SETUP.format(script=script, port=silent.getsockname()[1]).split(";"):
-                admin.execute(statement.encode())
-            rig = Rig(probed, admin)
-            for name in ("cancel", "timeout", "terminate", "gone", "shutdown"):
-                tries = 1 if name == "shutdown" else times
-                took = sorted(1000 * getattr(rig, name)() for _ in range(tries))
-                print(f"| {server.postgres_version} | {name} | {statistics.median(took):.1f} | "
-                      f"{took[-1]:.1f} |", flush=True)  # fmt: skip
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as silent,
+        worker_probe(server) as probed,
+        closing(probed.connect()) as admin,
+    ):
+        install_product(probed, admin, silent.getsockname()[1])
+        rig = Rig(probed, admin)
+        for name in ("cancel", "timeout", "terminate", "gone", "shutdown"):
+            tries = 1 if name == "shutdown" else times
+            took = sorted(1000 * getattr(rig, name)() for _ in range(tries))
+            print(f"| {server.postgres_version} | {name} | {statistics.median(took):.1f} | "
+                  f"{took[-1]:.1f} |", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

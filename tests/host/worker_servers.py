@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from probe_servers import HERE as PROBES
@@ -18,6 +19,21 @@ from cloudtrail_fdw.sandbox import cluster, runtime, site
 HERE = Path(__file__).parent
 SCRIPT = """#!/bin/sh
 exec {python} -I -c 'import sys; sys.path[:0] = {path!r}; import probe_worker'
+"""
+
+PRODUCT_SCRIPT = """#!/bin/sh
+exec {python} -I -c 'import sys; sys.path.insert(0, "{site}")
+from cloudtrail_fdw.host.worker import main; main()'
+"""
+PRODUCT = """
+CREATE SCHEMA ours;
+CREATE FOREIGN DATA WRAPPER ours HANDLER cloudtrail_fdw_worker_handler OPTIONS (python '{script}');
+CREATE SERVER ours FOREIGN DATA WRAPPER ours OPTIONS (
+    endpoint_url 'http://127.0.0.1:{port}', region 'us-east-1', cache 'off');
+CREATE USER MAPPING FOR postgres SERVER ours OPTIONS (
+    aws_access_key_id 'AKIAIOSFODNN7EXAMPLE', aws_secret_access_key 'none');
+IMPORT FOREIGN SCHEMA cloudtrail LIMIT TO (cloudtrail_event, cloudtrail_fdw_stat)
+    FROM SERVER ours INTO ours
 """
 
 
@@ -39,6 +55,17 @@ def wrapper_sql(library: Path, python: Path) -> list[str]:
         "CREATE FOREIGN DATA WRAPPER probe HANDLER cloudtrail_fdw_worker_handler "
         f"OPTIONS (python '{python}')",
     ]
+
+
+def install_product(probed: Probe, session: psycopg.Connection[Any], port: int) -> None:
+    """The product's own worker and tables in schema ours, for an AWS on this port."""
+    site = next(path for path in (probed.folder / "interpreter").read_text().split('"')
+                if "site-" in path)  # fmt: skip
+    script = probed.folder / "product"
+    script.write_text(PRODUCT_SCRIPT.format(python=probed.server.interpreter, site=site))
+    script.chmod(0o755)
+    for statement in PRODUCT.format(script=script, port=port).split(";"):
+        session.execute(statement.encode())
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
 SESSION_SETTINGS = tuple(f"cloudtrail_fdw.{option.name}" for option in OPTIONS if option.guc)
 REMOTE_SCHEMA = "cloudtrail"
 UNKNOWN_COLUMN_ROWS = 200  # PostgreSQL's DEFAULT_NUM_DISTINCT
-NO_MEMORY = "53200"
 # In errors of the system, the dynamic loader and Python's threads.
 LACKING = ("annot allocate memory", "failed to map segment", "can't start new thread")
 Row = Sequence[object]
@@ -181,7 +180,7 @@ def in_words(error: BaseException) -> FdwError:
         return FdwError(
             "there is no memory left for Python",
             hint="Ask for fewer rows or columns, or let the server have more memory and processes.",
-            sqlstate=NO_MEMORY,
+            sqlstate="53200",  # after which the library ends a worker
         )
     if isinstance(error, FdwError):
         return error

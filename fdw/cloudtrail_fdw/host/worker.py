@@ -17,14 +17,7 @@ from typing import Any, Optional
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Bounds, read_quals
 from cloudtrail_fdw.host.frames import PROTOCOL, Frame, Gone, Line
-from cloudtrail_fdw.host.session import (
-    NO_MEMORY,
-    SESSION_SETTINGS,
-    Session,
-    importable,
-    in_words,
-    ordered,
-)
+from cloudtrail_fdw.host.session import SESSION_SETTINGS, Session, importable, in_words, ordered
 
 DESCRIPTOR = 3
 # A look-up waits for the interpreter's lock while a thread makes pages: 5 ms each by default.
@@ -90,10 +83,7 @@ class Worker:
         }  # fmt: skip
 
     def run(self) -> None:
-        """Answer one frame after the other, until the backend has gone or memory is short.
-
-        The backend then gets a new process, which has what this one held.
-        """
+        """Answer one frame after the other, until the backend has gone."""
         self.line.send("H", 0, [PROTOCOL, SESSION_SETTINGS])
         while True:
             frame = self.line.receive()
@@ -106,8 +96,6 @@ class Worker:
                 self.line.send(
                     "E", frame.number, [told.sqlstate, told.message, told.detail, told.hint]
                 )
-                if told.sqlstate == NO_MEMORY:
-                    return
 
     def answer(self, frame: Frame) -> None:
         """Do what one frame asks for."""
