@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -9,6 +10,15 @@ import pytest
 from probe_servers import Probe
 from processes import COUNT, Session, until, zombies
 from worker_servers import by_name, worker_probe, worker_servers
+
+# what cannot be compiled cannot be fuzzed
+collect_ignore = [] if shutil.which("gcc") or shutil.which("clang") else ["test_frames.py"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what this machine could not run."""
+    for name in collect_ignore:
+        terminalreporter.write_line(f"not run without a compiler: tests/host/{name}")
 
 
 @pytest.fixture(scope="session", params=worker_servers(), ids=by_name)
