@@ -44,7 +44,7 @@ def harm(pid: int, act: str, chance: random.Random) -> None:
     elif act == "starve":
         size = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
         owner = Path(f"/proc/{pid}").stat()  # who alone may do it, where root lacks a capability
-        subprocess.run(["prlimit", f"--pid={pid}", f"--as={size + SPARE}"], check=True,
+        subprocess.run(["prlimit", f"--pid={pid}", f"--as={size + SPARE}"], check=True, stderr=subprocess.DEVNULL,
                        user=owner.st_uid, group=owner.st_gid, extra_groups=[])  # fmt: skip
     else:
         os.kill(pid, signal.SIGSTOP)
