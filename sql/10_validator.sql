@@ -13,6 +13,12 @@ AS $validator$
 DECLARE
     -- generated:options
     allowed CONSTANT jsonb := CASE catalog
+        -- foreign data wrapper
+        WHEN 2328 THEN '{
+            "python": "path",
+            "max_workers": "integer",
+            "idle_seconds": "integer"
+        }'
         -- server
         WHEN 1417 THEN '{
             "wrapper": "wrapper",
@@ -88,7 +94,13 @@ DECLARE
         WHEN 3118 THEN 'a foreign table'
         WHEN 1249 THEN 'a column'
         ELSE 'a foreign data wrapper' END;
-    required CONSTANT text := CASE catalog WHEN 1417 THEN 'wrapper' WHEN 3118 THEN 'table_name' END;
+    required CONSTANT text := CASE
+        WHEN catalog = 3118 THEN 'table_name'
+        -- Multicorn asks for its class by this name
+        WHEN catalog = 1417 AND NOT EXISTS (
+            SELECT FROM pg_foreign_data_wrapper w JOIN pg_proc p ON p.oid = w.fdwhandler
+            WHERE w.fdwname = 'cloudtrail_fdw' AND p.proname = 'cloudtrail_fdw_worker_handler'
+        ) THEN 'wrapper' END;
     loopback CONSTANT text := '(127\.0\.0\.1|localhost|\[::1\])';
     host CONSTANT text := '([a-z0-9._-]+|\[[0-9a-f:]+\])';
     given text[] := '{}';

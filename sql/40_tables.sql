@@ -995,7 +995,10 @@ CREATE FOREIGN TABLE IF NOT EXISTS @extschema@.cloudtrail_fdw_stat (
     cache_events bigint,
     throttles bigint,
     retries bigint,
-    seconds double precision
+    seconds double precision,
+    worker_pid integer,
+    worker_seconds double precision,
+    worker_bytes bigint
 )
 SERVER cloudtrail OPTIONS (table_name 'cloudtrail_fdw_stat');
 
@@ -1021,6 +1024,12 @@ COMMENT ON COLUMN @extschema@.cloudtrail_fdw_stat.retries
 IS 'Calls that failed otherwise.';
 COMMENT ON COLUMN @extschema@.cloudtrail_fdw_stat.seconds
 IS 'How long the scan took, the reader''s pauses included.';
+COMMENT ON COLUMN @extschema@.cloudtrail_fdw_stat.worker_pid
+IS 'The session''s Python process; NULL where Python runs in the backend.';
+COMMENT ON COLUMN @extschema@.cloudtrail_fdw_stat.worker_seconds
+IS 'Processor time that it has used since its start.';
+COMMENT ON COLUMN @extschema@.cloudtrail_fdw_stat.worker_bytes
+IS 'The most memory that it has had, what it shares included.';
 
 CREATE FOREIGN TABLE IF NOT EXISTS @extschema@.cloudtrail_fdw_cache (
     log_group text,

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import leftovers
-from servers import BARE, KINDS, SHAPES, VERSIONS, Db, Sandbox, start
+from servers import BARE, KINDS, SHAPES, VERSIONS, WORKER, Db, Sandbox, start
 
 SHARED = ("sandbox", "sample")  # the servers that several modules use
 # In a test's id: what makes its server (one of SHARED, the module, or "probed"), and which it is.
-SERVER = re.compile(rf"\w+@(pg[\d.]+-)?[a-z]+[\d.]*({BARE})?")
+SERVER = re.compile(rf"\w+@(pg[\d.]+-)?[a-z]+[\d.]*({WORKER}|{BARE})?")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,12 +36,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run on every server; modules with WITHOUT_HANDLER_TOO also with Multicorn's own handler."""
     if "kind" in metafunc.fixturenames:
         kinds = list(KINDS)
+        if metafunc.definition.get_closest_marker("multicorn"):
+            kinds = [kind for kind in KINDS if not kind.endswith(WORKER)]
+        if metafunc.definition.get_closest_marker("worker"):
+            kinds = [kind for kind in KINDS if kind.endswith(WORKER)]
         if getattr(metafunc.module, "WITHOUT_HANDLER_TOO", False):
-            kinds += [kind + BARE for kind in KINDS]
+            kinds += [kind + BARE for kind in KINDS if not kind.endswith(WORKER)]
         used = [name for name in SHARED if name in metafunc.fixturenames]
         maker = used[0] if used else metafunc.definition.path.stem
         names = [f"{maker}@{kind}" for kind in kinds]
         metafunc.parametrize("kind", kinds, indirect=True, scope="session", ids=names)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests for which no server is there: of Multicorn, where a run has none."""
+    lacking = [item for item in items if "[NOTSET" in item.name]
+    config.hook.pytest_deselected(items=lacking)
+    items[:] = [item for item in items if item not in lacking]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -90,6 +101,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name the servers that the tests ran on."""
+    if not any(kind for kind in KINDS if not kind.endswith(WORKER)):
+        terminalreporter.write_line("without any Multicorn: its face was not tested")
     for kind, versions in sorted(VERSIONS.items()):
         terminalreporter.write_line(f"ran on {kind}: {versions}")
 

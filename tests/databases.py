@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 from click.testing import CliRunner, Result
 
 from cloudtrail_fdw.cli import main
 from cloudtrail_fdw.tables import TABLES
+from servers import INSTALL
 
 CATALOG = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
@@ -20,7 +22,11 @@ CATALOG = """
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
+    """What ``cloudtrail-fdw`` says; ``install`` gets the host of the sandbox that DSN is of."""
+    host: tuple[str, ...] = ()
+    if arguments[0] == "install" and "--host" not in arguments:
+        host = INSTALL.get(urlsplit(arguments[1]).port or 0, ())
+    return CliRunner().invoke(main, [*arguments, *host])
 
 
 def installed(*arguments: str) -> str:

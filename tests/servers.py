@@ -14,6 +14,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import psycopg
 from click.testing import CliRunner
@@ -26,13 +27,17 @@ TESTS = Path(__file__).parent
 SHAPES = TESTS / "data" / "shapes.jsonl"
 # Real records that are not ours to commit; the claims made on them are made on SHAPES too.
 REAL = TESTS.parents[1] / "shared" / "data" / "cloudtrail-2900.jsonl.gz"
-# The private server and the newest of this machine, or what the environment names: "pg14 pg18".
+# The private server, the newest of this machine with Multicorn, and the newest that can have our
+# own host, or what the environment names: "pg14 pg18-worker".
 KINDS = os.environ.get("CLOUDTRAIL_FDW_SERVERS", "").split() or [
     "private",
     *[server.name for server in runtime.find_servers()][:1],
+    *[server.name for server in lifecycle.worker_servers(print)][:1],
 ]
+WORKER = "-worker"  # at the end of a kind: with our own host
 BARE = "-without-handler"  # at the end of a kind: with Multicorn's own handler
 VERSIONS: dict[str, str] = {}
+INSTALL: dict[int, tuple[str, ...]] = {}  # by port of a sandbox: its host, for ``install``
 LOCKS: list[TextIO] = []  # open, and so locked, until the process ends
 
 
@@ -42,6 +47,11 @@ class Sandbox:
 
     state: dict[str, str]
     shared: dict[str, Db] = field(default_factory=dict)  # sessions by DSN
+
+    @property
+    def multicorn(self) -> bool:
+        """Whether Multicorn runs Python in the backend; else a worker does beside it."""
+        return bool(self.state["multicorn_version"])
 
     @property
     def bare(self) -> bool:
@@ -128,6 +138,16 @@ def place() -> Path:
     raise AssertionError
 
 
+def host_arguments(sandbox: Sandbox) -> tuple[str, ...]:
+    """What ``install`` has to be given for another database of the sandbox's server."""
+    if sandbox.multicorn:
+        return ()
+    query = b"SELECT fdwoptions[1] FROM pg_foreign_data_wrapper WHERE fdwname = 'cloudtrail_fdw'"
+    with sandbox.connect() as db:
+        ((option,),) = db.execute(query).fetchall()
+    return ("--host", "worker", "--python", option.removeprefix("python="))
+
+
 def start(kind: str, name: str, *arguments: str) -> Iterator[Sandbox]:
     """A sandbox for one fixture."""
     folder = place() / f"{name}-{kind}"
@@ -138,9 +158,10 @@ def start(kind: str, name: str, *arguments: str) -> Iterator[Sandbox]:
         json.loads(run("sandbox", "start", *chosen, "--dir", str(folder), *arguments))
     )
     VERSIONS[kind] = (
-        f"PostgreSQL {sandbox.state['postgres_version']}"
-        f" with Multicorn {sandbox.state['multicorn_version']}"
+        f"PostgreSQL {sandbox.state['postgres_version']} with "
+        f"{'Multicorn ' + sandbox.state['multicorn_version'] if sandbox.multicorn else 'a worker'}"
     )
+    INSTALL[urlsplit(sandbox.state["dsn"]).port or 0] = host_arguments(sandbox)
     yield sandbox
     for db in sandbox.shared.values():
         db.close()

@@ -190,7 +190,8 @@ def test_a_backend_that_answers_from_the_cache_loads_no_sdk(aws: Sandbox, db: Db
         with aws.connect() as fresh:
             fresh.execute(f"SET cloudtrail_fdw.cache = {cache}".encode())
             assert sorted(rows(fresh, query)) == sorted(expected)
-            status = Path(f"/proc/{fresh.info.backend_pid}/status").read_text()
+            ((worker,),) = rows(fresh, "SELECT max(worker_pid) FROM cloudtrail_fdw_stat")
+            status = Path(f"/proc/{worker or fresh.info.backend_pid}/status").read_text()
             return int(re.findall(r"RssAnon:\s+(\d+)", status)[0])
 
     assert memory("on") < 0.7 * memory("off")

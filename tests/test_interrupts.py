@@ -110,6 +110,7 @@ def test_a_look_at_its_memory_changes_nothing(sandbox: Sandbox) -> None:
         assert row == (1,)
 
 
+@pytest.mark.multicorn
 def test_without_the_handler_a_timeout_is_as_prompt(kind: str) -> None:
     for sandbox in start(kind + BARE, "bare", "--events", str(SHAPES)):
         with sandbox.connect() as db:

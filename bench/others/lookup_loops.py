@@ -68,10 +68,11 @@ GEO = geolocation.Place._fields
 
 def ours(columns):
     """As a nested loop asks: one address at a time."""
+    recipe = ip_enrichment.recipe(columns)
 
     def work(sample):
         for text in sample:
-            ip_enrichment.look_up(text, settings, columns)
+            ip_enrichment.offline(text, settings, recipe)
 
     return work
 

@@ -103,8 +103,10 @@ class Table:
     columns the query names, a hint only. ``scan(request, settings, layout)`` yields one
     sequence a row with a value for every name of ``layout``, in that order, and None for an
     empty name. ``rows(request)`` estimates how many. ``key`` names the column that a query must
-    give, ``orders`` the orders in which rows can be made. ``look_up(value, settings, layout)``
-    is the only row for a value of the key without a plan, or None where that takes a scan.
+    give, ``orders`` the orders in which rows can be made.
+    ``look_up(value, more, settings, layout)`` is the only row for a value of the key without a
+    plan, or None where that takes a scan; packed as a MessagePack array of [value, row or nil] of
+    this value and then of at most ``more`` that the statement is likely to ask for next.
     ``packed(request, settings, layout)`` yields the rows of ``scan`` some at a time, one at least:
     a MessagePack array of arrays of texts, booleans and nil.
     ``fixed(settings)`` names the columns of Push.CHOICE whose value an option has settled.
@@ -121,7 +123,7 @@ class Table:
     width: int
     key: str = ""
     orders: tuple[Order, ...] = ()
-    look_up: Optional[Callable[[str, Settings, tuple[str, ...]], Optional[Sequence[object]]]] = None
+    look_up: Optional[Callable[[str, int, Settings, tuple[str, ...]], Optional[bytes]]] = None
     packed: Optional[Callable[[Any, Settings, Sequence[str]], Iterator[bytes]]] = None
     fixed: Callable[[Settings], Sequence[str]] = lambda settings: ()
     for_readers: bool = True

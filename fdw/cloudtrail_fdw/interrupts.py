@@ -38,6 +38,10 @@ class Host:
         """A number that no other statement of the session has; 0 outside PostgreSQL."""
         return 0
 
+    def worker(self) -> Optional[int]:
+        """The session's own Python process beside its backend, None where there is none."""
+        return None
+
     def nest_level(self) -> int:
         """How deep in savepoints the session is; 0 where no rollback ends a scan from outside."""
         return 0

@@ -19,8 +19,12 @@ from cloudtrail_fdw.render_checks import checks_list
 from cloudtrail_fdw.render_recipes import recipes_page
 from cloudtrail_fdw.tables import TABLES
 
-CATALOG_IDS = {"server": 1417, "mapping": 1418, "table": 3118}  # pg_foreign_server, …
-PLACES = {"server": "server", "table": "foreign table", "mapping": "user mapping"}
+# pg_foreign_data_wrapper, pg_foreign_server, …
+CATALOG_IDS = {"wrapper": 2328, "server": 1417, "mapping": 1418, "table": 3118}
+PLACES = {"wrapper": "foreign data wrapper", "server": "server", "table": "foreign table",
+          "mapping": "user mapping"}  # fmt: skip
+# What our own host reads (fdw/handler/launch.c): the interpreter, most workers, until one goes.
+WRAPPER_OPTIONS = {"python": "path", "max_workers": "integer", "idle_seconds": "integer"}
 SQL_MARKS = ("-- generated:{}\n", "-- /generated")
 DOCS_MARKS = ("<!-- generated:{} -->\n", "<!-- /generated -->")
 
@@ -60,6 +64,7 @@ def validator_lists(options: Iterable[Option], tables: Iterable[Table]) -> str:
         for catalog in CATALOG_IDS
     }
     kinds["server"] = {"wrapper": "wrapper", **kinds["server"]}
+    kinds["wrapper"] = WRAPPER_OPTIONS
     kinds["table"] = {"table_name": "table_name", **kinds["table"]}
     secrets = ", ".join(literal(option.name) for option in options if option.kind == "secret")
     names = ", ".join(literal(table.name) for table in tables)
@@ -77,13 +82,20 @@ def validator_lists(options: Iterable[Option], tables: Iterable[Table]) -> str:
 
 
 HANDLER_SQL = """\
-CREATE FUNCTION @extschema@.cloudtrail_fdw_handler() RETURNS fdw_handler
+CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_fdw_handler() RETURNS fdw_handler
 AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
 
 COMMENT ON FUNCTION @extschema@.cloudtrail_fdw_handler()
 IS 'Multicorn''s handler, with what it misreads or cannot survive kept from it.';
 
+CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_fdw_worker_handler() RETURNS fdw_handler
+AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION @extschema@.cloudtrail_fdw_worker_handler()
+IS 'A handler that needs no Multicorn: Python runs in a process of its own beside each session.';
+
 """
+EARLIER: tuple[str, ...] = ()  # versions before this one that were released
 ADOPTED = (
     "FUNCTION @extschema@.cloudtrail_fdw_validator(text[], oid)",
     "FOREIGN DATA WRAPPER cloudtrail_fdw",
@@ -101,7 +113,9 @@ def extension_scripts(top: Path, new_validator: str) -> dict[Path, str]:
     body = "\n".join([new_validator, HANDLER_SQL + wrapper, functions])
     adopt = "".join(f"ALTER EXTENSION cloudtrail_fdw ADD {member};\n" for member in ADOPTED)
     name = "sql/extension/cloudtrail_fdw--{}.sql"
+    updates = {Path(name.format(f"{earlier}--{version}")): head + body for earlier in EARLIER}
     return {
+        **updates,
         Path(name.format(version)): head + body,
         Path(name.format("unpackaged")): "-- What install makes without the extension is there.\n",
         Path(name.format(f"unpackaged--{version}")): head + adopt + "\n" + body,

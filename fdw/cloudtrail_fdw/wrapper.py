@@ -55,6 +55,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
         self.generation = 0
         self.values: tuple[Optional[str], ...] = ()
         self.layouts: Recent[frozenset[str], tuple[str, ...]] = Recent(MOST_LAYOUTS)
+        self.packings: Recent[frozenset[str], tuple[str, ...]] = Recent(MOST_LAYOUTS)
         self.in_place_of_rows = (None,) * len(self.layout)
         self.session: Session = guarded(Session, options, self.layout)
         self.handler = Handler()
@@ -99,24 +100,36 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
             wanted, lambda: tuple(name if name in wanted else "" for name in self.layout)
         )
 
+    def packed(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """The layout of a row that is handed over: what is wanted, in the order of the table."""
+        wanted = frozenset(columns)
+        return self.packings.made(
+            wanted, lambda: tuple(name for name in self.layout if name in wanted)
+        )
+
     def execute(
         self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object = None, **_: object
     ) -> Iterable[Row]:
         """The rows, each with a value for every column of the foreign table."""
-        row = guarded(self.look_up, quals, columns)
-        if row is None:
+        if not guarded(self.look_up, quals, columns):
             return self.scan(quals, columns, sortkeys)
-        self.handler.only_row()
-        return (row,)
+        return (self.in_place_of_rows,)
 
-    def look_up(self, quals: Sequence[Qual], columns: Iterable[str]) -> Optional[Row]:
-        """The row for one key, if the quals give that and nothing else."""
-        if len(quals) != 1 or not self.handler.active:
-            return None
-        value = quals[0].value
-        if not self.session.is_keyed(quals) or not isinstance(value, str):
-            return None
-        return self.session.look_up(value, self.settings(False), self.filled(columns))
+    def look_up(self, quals: Sequence[Qual], columns: Iterable[str]) -> bool:
+        """Hand over the row of one key, as a join asks thousands of times, if that is possible.
+
+        PostgreSQL checks the other conditions.
+        """
+        if not self.handler.takes_keyed_rows or not self.session.table.look_up:
+            return False
+        value = next((qual.value for qual in quals if self.session.is_keyed([qual])), None)
+        if not isinstance(value, str):
+            return False
+        settings, wanted = self.settings(False), self.packed(columns)
+        rows = self.session.look_up(value, self.handler.rows_ahead, settings, wanted)
+        if rows is not None:
+            self.handler.hand_over_keyed(rows)
+        return rows is not None
 
     def scan(
         self, quals: Sequence[Qual], columns: Iterable[str], sortkeys: object
@@ -127,7 +140,7 @@ class CloudTrailFdw(ForeignDataWrapper):  # type: ignore[misc]
             layout = self.filled(columns)
             keyed = self.session.is_keyed(quals)
             if self.handler.takes_rows and not keyed:
-                for page in self.session.pages(request, settings, tuple(filter(None, layout))):
+                for page in self.session.pages(request, settings, self.packed(columns)):
                     self.handler.hand_over(page)
                     yield self.in_place_of_rows
                 return

@@ -115,8 +115,8 @@ make_routine(void)
  * cannot be written, and that for LIMIT, which gives wrong rows below views
  * with conditions.
  */
-Datum
-cloudtrail_fdw_handler(PG_FUNCTION_ARGS)
+static Datum
+multicorn_routine(PG_FUNCTION_ARGS)
 {
 	FdwRoutine *routine = make_routine();
 
@@ -128,8 +128,8 @@ cloudtrail_fdw_handler(PG_FUNCTION_ARGS)
 }
 
 /* Python in a process of its own, without Multicorn. */
-Datum
-cloudtrail_fdw_worker_handler(PG_FUNCTION_ARGS)
+static Datum
+worker_routine(PG_FUNCTION_ARGS)
 {
 	FdwRoutine *routine = make_routine();
 
@@ -138,4 +138,40 @@ cloudtrail_fdw_worker_handler(PG_FUNCTION_ARGS)
 	routine->BeginForeignScan = workerBeginForeignScan;
 	routine->ImportForeignSchema = ct_remote_import;
 	PG_RETURN_POINTER(routine);
+}
+
+/* What each version of this library offers to the others in its process; never changes. */
+typedef struct Offer
+{
+	PGFunction	multicorn;
+	PGFunction	worker;
+} Offer;
+
+static Offer offer = {multicorn_routine, worker_routine};
+
+/*
+ * An update of the extension gives the functions another library, which a
+ * session loads beside the one that it has.  Plans, workers, hooks, and what
+ * Python finds by its name, are then those of the first: it goes on serving.
+ */
+static Offer *
+first_offer(void)
+{
+	Offer	  **first = (Offer **) find_rendezvous_variable("cloudtrail_fdw_offer");
+
+	if (*first == NULL)
+		*first = &offer;
+	return *first;
+}
+
+Datum
+cloudtrail_fdw_handler(PG_FUNCTION_ARGS)
+{
+	return first_offer()->multicorn(fcinfo);
+}
+
+Datum
+cloudtrail_fdw_worker_handler(PG_FUNCTION_ARGS)
+{
+	return first_offer()->worker(fcinfo);
 }

@@ -158,6 +158,12 @@ typedef struct TableScan
 	PackedColumn *columns;		/* NULL before the first */
 	HTAB	   *known;			/* rows of keys; NULL before the first */
 	MemoryContext memory;		/* where they are */
+	uint64		asked;			/* look-ups */
+	uint32		lookups;		/* since rows that came ahead were of no use ... */
+	int			failures;		/* ... which was so often */
+	uint32		most_ahead;		/* rows that the last look-up was to bring ahead, ... */
+	uint32		ahead;			/* ... those that it brought, ... */
+	uint32		used;			/* ... and those that were asked for since */
 	MemoryContextCallback release;
 } TableScan;
 
@@ -204,6 +210,7 @@ extern void ct_drop_packed(TableScan *scan);
 
 /* known.c */
 extern bool ct_known_row(TableScan *scan, TupleTableSlot **slot);
+extern uint32 ct_rows_ahead(TableScan *scan);
 extern void ct_remember_row(TableScan *scan, TupleTableSlot *slot);
 extern bool ct_take_keyed(TableScan *scan, const char *key, Reader rows, TupleTableSlot **slot);
 

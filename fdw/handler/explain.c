@@ -123,4 +123,6 @@ ctExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	}
 	if (runtime)
 		explain_runtime(node, runtime, es);
+	if (es->analyze && scan->known)
+		ExplainPropertyUInteger("Look-ups", NULL, scan->asked, es);
 }

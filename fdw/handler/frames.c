@@ -466,6 +466,8 @@ ct_end_frame(Writer *writer, size_t begin)
 {
 	uint32_t	length = (uint32_t) (writer->length - begin - FRAME_HEAD);
 
+	if (writer->length - begin - FRAME_HEAD > UINT32_MAX)
+		writer->failed = true;
 	if (!writer->failed)
 		memcpy(writer->data + begin, &length, sizeof(length));
 }

@@ -26,10 +26,10 @@
  *			S [table, quals, wanted, settings, [column, descending]|nil,
  *			   all rows, statement]		no answer.  A scan begins
  *			N nil						P page, Z nil at the end, or E, that of S too
- *			L key						P [[key, row|nil], ...] or E: the row of
+ *			L [key, more]				P [[key, row|nil], ...] or E: the row of
  *										this key, which comes first, and those of
- *										others that are foreseen; of a scan that
- *										has no qual for the key
+ *										at most so many others that are foreseen;
+ *										of a scan that has no qual for the key
  *			C nil						no answer.  The scan or request of this
  *										number is over; what waits for it ends
  *			X [table, quals, wanted, settings, [column, descending]|nil,
@@ -83,7 +83,7 @@ typedef struct Writer
 	char	   *data;
 	size_t		length;
 	size_t		room;
-	bool		failed;			/* no memory */
+	bool		failed;			/* no memory, or a frame too long to tell its length */
 } Writer;
 
 /* Values that are left to read. */

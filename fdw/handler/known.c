@@ -16,23 +16,34 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
+#define MOST_AHEAD		4096	/* rows that one look-up may bring besides that of its key */
+#define FIRST_AHEAD		32
+#define FIRST_PAUSE		4		/* look-ups of a scan before the first that brings some */
+#define MOST_FAILURES	20		/* each of which doubles the pause */
+
 /* The only row for a value of a scan's only operand. */
 typedef struct KeyedRow
 {
 	uint32		hash;			/* of the value; first, as dynahash wants its key */
+	bool		ahead;			/* it was foreseen, and is not asked for yet */
 	text	   *key;
 	HeapTuple	row;			/* NULL when it is packed, or there is none */
 	Reader		packed;			/* nothing when there is no row */
 } KeyedRow;
 
 
-/* The value of the only operand, if that is what selects a row; else NULL. */
+/* Whether a scan's only operand is what may select a row. */
+static bool
+has_key(TableScan *scan)
+{
+	return list_length(scan->operands) == 1 && scan->params->params[0].ptype == TEXTOID;
+}
+
+/* Its value, NULL without one; gone after the first row of a scan that has more. */
 static text *
 scan_key(TableScan *scan)
 {
-	if (list_length(scan->operands) != 1 || scan->params->params[0].ptype != TEXTOID)
-		return NULL;
-	return DatumGetTextPP(scan->params->params[0].value);
+	return has_key(scan) ? DatumGetTextPP(scan->params->params[0].value) : NULL;
 }
 
 static uint32
@@ -63,6 +74,9 @@ ct_known_row(TableScan *scan, TupleTableSlot **slot)
 	found = hash_search(scan->known, &hash, HASH_FIND, NULL);
 	if (found == NULL || !same_key(found->key, key))
 		return false;
+	if (found->ahead)
+		scan->used++;
+	found->ahead = false;
 	if (found->row)
 	{
 		*slot = scan->node->ss.ss_ScanTupleSlot;
@@ -77,13 +91,48 @@ ct_known_row(TableScan *scan, TupleTableSlot **slot)
 	return true;
 }
 
+/*
+ * How many rows of other keys a look-up that begins may bring.  None for the first
+ * few, so that a query of few keys costs what it did; then ever more, as long
+ * as half of what the last one brought was asked for.  Where it was not, it is
+ * tried again after a pause, each time a longer one.
+ */
+uint32
+ct_rows_ahead(TableScan *scan)
+{
+	if (!has_key(scan))
+		return 0;
+	scan->asked++;
+	if (scan->most_ahead == 0)
+		scan->most_ahead = scan->lookups++ < (uint32) FIRST_PAUSE << scan->failures ? 0 : FIRST_AHEAD;
+	else if (scan->ahead > 0 && 2 * scan->used >= scan->ahead)
+	{
+		scan->most_ahead = Min(2 * scan->most_ahead, MOST_AHEAD);
+		scan->failures = 0;
+	}
+	else
+	{
+		scan->most_ahead = scan->lookups = 0;
+		scan->failures = Min(scan->failures + 1, MOST_FAILURES);
+	}
+	scan->ahead = scan->used = 0;
+	return scan->most_ahead;
+}
+
+/* Whether what is known takes all the memory that it may. */
+static bool
+is_full(TableScan *scan)
+{
+	return MemoryContextMemAllocated(scan->memory, true) > work_mem * (Size) 1024;
+}
+
 /* Make room for rows; all that is known is forgotten at work_mem. */
 static void
 prepare(TableScan *scan)
 {
 	HASHCTL		how = {.keysize = sizeof(uint32), .entrysize = sizeof(KeyedRow)};
 
-	if (scan->known && MemoryContextMemAllocated(scan->memory, true) > work_mem * (Size) 1024)
+	if (scan->known && is_full(scan))
 	{
 		scan->known = NULL;
 		MemoryContextDelete(scan->memory);
@@ -111,6 +160,7 @@ enter(TableScan *scan, text *key, bool keep_others)
 		return NULL;
 	entry->key = (text *) DatumGetPointer(datumCopy(PointerGetDatum(key), false, -1));
 	entry->row = NULL;
+	entry->ahead = keep_others;
 	memset(&entry->packed, 0, sizeof(entry->packed));
 	return entry;
 }
@@ -160,6 +210,8 @@ remember_packed(TableScan *scan, char *key, Reader row, bool asked)
 	KeyedRow   *entry = enter(scan, value, !asked);
 
 	pfree(value);
+	if (entry && !asked)
+		scan->ahead++;
 	if (entry && length > 0)
 	{
 		entry->packed.next = memcpy(palloc(length), row.next, length);
@@ -180,7 +232,7 @@ ct_take_keyed(TableScan *scan, const char *key, Reader rows, TupleTableSlot **sl
 				row;
 	uint32		count;
 	char	   *found;
-	bool		remember = scan_key(scan) != NULL;
+	bool		remember = has_key(scan);
 
 	if (!ct_read_array(&rows, &count) || count == 0)
 		return false;
@@ -192,6 +244,11 @@ ct_take_keyed(TableScan *scan, const char *key, Reader rows, TupleTableSlot **sl
 			return false;
 		if (number == 0)
 			first = row;
+		if (remember && number > 0 && is_full(scan))
+		{
+			scan->most_ahead = scan->ahead / 2; /* the next ones are to have room */
+			break;
+		}
 		if (remember)
 			remember_packed(scan, found, row, number == 0);
 	}

@@ -28,6 +28,7 @@
 #include <sys/syscall.h>
 #endif
 
+#include "access/xact.h"
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
@@ -101,6 +102,7 @@ ct_launch_end(bool at_once)
 {
 	int			status = 0;
 
+	ct_worker_busy = true;		/* so that end_idle leaves the process alone */
 	if (ct_launch_socket >= 0)
 		close(ct_launch_socket);
 	ct_launch_socket = -1;
@@ -120,16 +122,22 @@ ct_launch_end(bool at_once)
 	return psprintf("It ended with status %d.", WEXITSTATUS(status));
 }
 
-/* A backend that ends: the worker sees its socket closed. */
+/*
+ * A backend that ends: the worker sees its socket closed; one that is at work
+ * would take its time.  It is waited for in any case: a postmaster that is
+ * process 1, as in containers, would inherit it, take its end by a signal for
+ * that of a backend, and restart the server.
+ */
 static void
 end_with_backend(int code UNUSED, Datum arg UNUSED)
 {
 	int			status;
+	int			patience = ct_worker_busy ? 0 : LAST_WORDS;
 
 	if (ct_launch_socket >= 0)
 		close(ct_launch_socket);
 	ct_launch_socket = -1;
-	if (process != 0 && !let_go && !wait_for_end(&status, LAST_WORDS))
+	if (process != 0 && !let_go && !wait_for_end(&status, patience))
 	{
 		kill(process, SIGKILL);
 		(void) waitpid(process, &status, 0);
@@ -161,6 +169,14 @@ end_idle(void)
 	errno = error;
 }
 
+/* After an error PostgreSQL has switched off all timeouts. */
+static void
+keep_after_error(XactEvent event, void *arg UNUSED)
+{
+	if (event == XACT_EVENT_ABORT && process != 0 && !let_go)
+		ct_launch_keep();
+}
+
 /* The worker is in use: it is let go some time after the last such call. */
 void
 ct_launch_keep(void)
@@ -168,7 +184,10 @@ ct_launch_keep(void)
 	TimestampTz now = GetCurrentTimestamp();
 
 	if (idle_timeout == 0)
+	{
 		idle_timeout = RegisterTimeout(USER_TIMEOUT, end_idle);
+		RegisterXactCallback(keep_after_error, NULL);
+	}
 	/* not at every call, which would cost one of the system's */
 	if (get_timeout_active(idle_timeout) &&
 		!TimestampDifferenceExceeds(kept_at, now, idle * 1000 / 10))
@@ -253,7 +272,7 @@ close_from(int first)
 static void
 become_worker(int socket, int nowhere, pid_t parent, char **arguments, char **environment)
 {
-	struct rlimit no_core = {0, 0};
+	struct rlimit no_core = {1, 1}; /* 0 does not stop one that is piped to a program */
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigset_t	none;
 	int			file;

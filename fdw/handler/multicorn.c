@@ -31,6 +31,7 @@
 /* For Python. */
 extern PGDLLEXPORT int cloudtrail_fdw_active;
 extern PGDLLEXPORT int cloudtrail_fdw_all_rows;
+extern PGDLLEXPORT int cloudtrail_fdw_rows_ahead;
 extern PGDLLEXPORT void cloudtrail_fdw_report(const char *sqlstate, const char *message,
 											  const char *detail, const char *hint);
 extern PGDLLEXPORT void cloudtrail_fdw_key(const char *column);
@@ -60,6 +61,7 @@ static struct
 
 int			cloudtrail_fdw_active = 0;
 int			cloudtrail_fdw_all_rows = false;
+int			cloudtrail_fdw_rows_ahead = 0;
 
 /* Changes with every scan that begins: what Python read before may be stale. */
 static int	generation = 1;
@@ -143,9 +145,9 @@ cloudtrail_fdw_rows(const char *rows, size_t length)
 
 /*
  * As cloudtrail_fdw_rows, for a scan that one key selects rows of: an array of
- * [key, row or nil], first that of the scan's key, then those of others that
- * the query is likely to ask for.  Python is about to give anything in their
- * place.
+ * [key, row or nil], first that of the scan's key, then those of at most
+ * cloudtrail_fdw_rows_ahead others that the query is likely to ask for.
+ * Python is about to give anything in their place.
  */
 bool
 cloudtrail_fdw_keyed_rows(const char *rows, size_t length)
@@ -524,10 +526,12 @@ multicorn_row(TableScan *scan)
 	node->fdw_state = scan->state;
 	estate->es_param_list_info = econtext->ecxt_param_list_info = scan->params;
 	cloudtrail_fdw_all_rows = ct_reads_all(scan);
+	cloudtrail_fdw_rows_ahead = ct_rows_ahead(scan);
 	namestrcpy(&table_name, RelationGetRelationName(node->ss.ss_currentRelation));
 	CALL_MULTICORN((scan->again ? multicorn->ReScanForeignScan(node) : (void) 0,
 					scan->again = false, slot = multicorn->IterateForeignScan(node)),
-				   (cloudtrail_fdw_all_rows = false, node->fdw_state = scan,
+				   (cloudtrail_fdw_all_rows = false, cloudtrail_fdw_rows_ahead = 0,
+					node->fdw_state = scan,
 					estate->es_param_list_info = estate_params,
 					econtext->ecxt_param_list_info = econtext_params));
 	if (handed.keyed)

@@ -20,7 +20,6 @@
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "parser/parse_type.h"
-#include "parser/parsetree.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -199,21 +198,6 @@ plan_columns(ForeignScan *plan)
 	return names;
 }
 
-/* Whose mapping a scan is to have. */
-static Oid
-scan_user(ForeignScanState *node)
-{
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-#if PG_VERSION_NUM >= 160000
-	Oid			user = plan->checkAsUser;
-#else
-	Oid			user = rt_fetch(plan->scan.scanrelid,
-								node->ss.ps.state->es_range_table)->checkAsUser;
-#endif
-
-	return OidIsValid(user) ? user : GetUserId();
-}
-
 
 /* ------------------------------------------------------------------------
  * Answers.  Each value is looked at here: whatever is not as it should be
@@ -333,7 +317,7 @@ static void
 remote_size(PlannerInfo *root UNUSED, RelOptInfo *rel, Oid table, List *bounds, List *wanted,
 			Answer *answer)
 {
-	uint32		told = ct_table_number(table, OidIsValid(rel->userid) ? rel->userid : GetUserId());
+	uint32		told = ct_table_number(table, GetUserId());
 	uint32		request = ct_worker_number(FRAME_REQUEST);
 	Writer	   *draft = ct_worker_draft();
 	List	   *names = NIL;
@@ -432,7 +416,7 @@ remote_begin(TableScan *scan, int eflags UNUSED, List *bounds)
 	ForeignScan *plan = (ForeignScan *) scan->node->ss.ps.plan;
 
 	remote->table = RelationGetRelid(scan->node->ss.ss_currentRelation);
-	remote->user = scan_user(scan->node);
+	remote->user = GetUserId(); /* behind a view, too: not its owner */
 	remote->bounds = bounds;
 	remote->wanted = plan_columns(plan);
 	remote->order = list_nth(plan->fdw_private, PRIVATE_ORDER);
@@ -488,7 +472,11 @@ scan_draft(TableScan *scan, RemoteScan *remote)
 	return draft;
 }
 
-/* The row of the key that the scan has, NULL when there is none; those of others are for later. */
+/*
+ * The row of the key that the scan has, NULL when there is none; those of
+ * others are for later.  The scan takes over what it came in: the check of a
+ * domain may run a query that asks the worker, too.
+ */
 static TupleTableSlot *
 look_up(TableScan *scan, RemoteScan *remote, const char *table)
 {
@@ -499,11 +487,20 @@ look_up(TableScan *scan, RemoteScan *remote, const char *table)
 	Writer	   *draft = scan_draft(scan, remote);
 	size_t		begin = ct_begin_frame(draft, 'L', remote->number);
 	TupleTableSlot *slot = NULL;
+	Reader		rows;
+	size_t		length;
 
+	ct_put_array(draft, 2);
 	ct_put_string(draft, key);
+	ct_put_int(draft, ct_rows_ahead(scan));
 	ct_end_frame(draft, begin);
-	if (ct_worker_ask(draft, remote->number, table) != 'P' ||
-		!ct_take_keyed(scan, key, ct_worker_answer(), &slot))
+	if (ct_worker_ask(draft, remote->number, table) != 'P')
+		ct_worker_rubbish();
+	ct_drop_packed(scan);
+	scan->packed = ct_worker_take(&length);
+	rows.next = (unsigned char *) scan->packed;
+	rows.end = rows.next + length;
+	if (!ct_take_keyed(scan, key, rows, &slot))
 		ct_worker_rubbish();
 	return slot;
 }
@@ -573,7 +570,7 @@ remote_explain(ForeignScanState *node, bool verbose, List *bounds, List *names)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	Oid			table = RelationGetRelid(node->ss.ss_currentRelation);
-	uint32		told = ct_table_number(table, scan_user(node));
+	uint32		told = ct_table_number(table, GetUserId());
 	uint32		request = ct_worker_number(FRAME_REQUEST);
 	Writer	   *draft = ct_worker_draft();
 	List	   *runtime = NIL;

@@ -21,6 +21,8 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#define MOST_TOLD	1000		/* tables that a worker knows at a time */
+
 typedef struct ToldTable
 {
 	Oid			table;			/* these two are the key */
@@ -31,6 +33,7 @@ typedef struct ToldTable
 } ToldTable;
 
 static HTAB *told = NULL;
+static uint32 last_number = 0;
 
 
 /* Something of foreign tables has changed: tell of them again. */
@@ -66,16 +69,24 @@ relation_changed(Datum arg UNUSED, Oid relation)
 		entry->valid &= OidIsValid(relation) && entry->table != relation;
 }
 
+/* Have a table of tables, with room in it: those told later take the numbers of those before. */
 static void
 prepare(void)
 {
 	HASHCTL		how = {.keysize = 2 * sizeof(Oid), .entrysize = sizeof(ToldTable)};
 	int			caches[] = {FOREIGNTABLEREL, FOREIGNSERVEROID, USERMAPPINGOID,
 	FOREIGNDATAWRAPPEROID};
+	HTAB	   *before = told;
 
-	if (told)
+	if (before && hash_get_num_entries(before) < MOST_TOLD)
 		return;
 	told = hash_create("cloudtrail_fdw tables", 16, &how, HASH_ELEM | HASH_BLOBS);
+	last_number = 0;
+	if (before)
+	{
+		hash_destroy(before);
+		return;
+	}
 	for (size_t number = 0; number < lengthof(caches); number++)
 		CacheRegisterSyscacheCallback(caches[number], catalog_changed, (Datum) 0);
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
@@ -169,7 +180,6 @@ tell(ToldTable *entry)
 uint32
 ct_table_number(Oid table, Oid user)
 {
-	static uint32 last_number = 0;
 	Oid			key[2] = {table, user};
 	ToldTable  *entry;
 	bool		found;

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <poll.h>
 
+#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -26,10 +27,12 @@
 #include "utils/wait_event.h"
 #endif
 
-#define PATIENCE		2000	/* ms that a worker has for what was closed */
+#define PATIENCE		2000	/* ms that a worker has for what was closed, ... */
+#define GRACE			100		/* ... and for each part of an answer that it could not send before */
 #define START_PATIENCE	60000	/* ms until its hello */
-#define LOOK_AGAIN		40		/* ms, where the system does not tell that the client is gone */
+#define LOOK_AGAIN		20		/* ms, where the system does not tell that the client is gone */
 #define INPUT_ROOM		65536
+#define KEPT_ROOM		(1024 * 1024)	/* of what is sent, when it is sent */
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL	0		/* PostgreSQL ignores SIGPIPE */
@@ -51,6 +54,7 @@ static struct
 	FrameHead	head;			/* of the frame that is being read */
 	char	   *body;			/* its bytes, malloc'd; NULL between frames */
 	size_t		have;			/* of them */
+	uint64		received;		/* bytes so far */
 	bool		whole;			/* all are there, and known to the caller */
 	bool		started;		/* its hello was read */
 	uint32		last_number;
@@ -59,7 +63,7 @@ static struct
 	int			scans;			/* that are open */
 } worker;
 
-uint32		ct_worker_generation = 0;
+uint32		ct_worker_generation = 1;	/* 0 is that of none */
 bool		ct_worker_busy = false;
 
 /* Names of session settings that it wants. */
@@ -127,6 +131,18 @@ no_memory(void)
 			 errmsg("out of memory")));
 }
 
+/* Make a writer empty, and let go of much room. */
+static void
+empty(Writer *writer)
+{
+	if (writer->failed || writer->room > KEPT_ROOM)
+	{
+		free(writer->data);
+		memset(writer, 0, sizeof(*writer));
+	}
+	writer->length = 0;
+}
+
 /* Send what the socket takes; false when the other side is gone. */
 static bool
 send_some(void)
@@ -140,7 +156,8 @@ send_some(void)
 			return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 		worker.sent += done;
 	}
-	worker.sent = worker.out.length = 0;
+	worker.sent = 0;
+	empty(&worker.out);
 	return true;
 }
 
@@ -204,6 +221,7 @@ read_some(bool *gone)
 			*gone |= done == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 			return false;
 		}
+		worker.received += done;
 		if (wanted >= INPUT_ROOM)
 			worker.have += done;
 		else
@@ -318,7 +336,44 @@ next_frame(long patience)
  * ------------------------------------------------------------------------
  */
 
-/* Throw what an E frame tells; "table" is the name of the table that it is about, or NULL. */
+/* A text of an error in the server's encoding; a character that it has not becomes "?". */
+static char *
+error_text(const char *text, uint32 length)
+{
+#if PG_VERSION_NUM >= 140000
+	Oid			conversion = GetDatabaseEncoding() == PG_UTF8 ? InvalidOid :
+		FindDefaultConversionProc(PG_UTF8, GetDatabaseEncoding());
+	int			room = length * MAX_CONVERSION_GROWTH + 1;
+	char	   *result = palloc0(room);
+	char	   *end = result;
+
+	while (OidIsValid(conversion) && length > 0)
+	{
+		int			done = pg_do_encoding_conversion_buf(conversion, PG_UTF8, GetDatabaseEncoding(),
+														 (unsigned char *) text, length,
+														 (unsigned char *) end,
+														 room - (end - result), true);
+
+		end += strlen(end);
+		if (done < (int) length)
+		{
+			*end++ = '?';
+			*end = '\0';
+			done += pg_utf_mblen((const unsigned char *) text + done);
+		}
+		text += done;
+		length -= done;
+	}
+	if (OidIsValid(conversion))
+		return result;
+#endif
+	return pg_any_to_server(pnstrdup(text, length), length, PG_UTF8);
+}
+
+/*
+ * Throw what an E frame tells; "table" is the name of the table that it is
+ * about, or NULL.  A worker that lacks memory holds what the next one needs.
+ */
 static void
 throw_error(const char *table)
 {
@@ -333,10 +388,15 @@ throw_error(const char *table)
 	for (int number = 0; number < 4; number++)
 	{
 		(void) ct_read_text(&reader, &text, &length);
-		texts[number] = text ? pg_any_to_server(pnstrdup(text, length), length, PG_UTF8) : NULL;
+		texts[number] = text ? error_text(text, length) : NULL;
 	}
 	if (strlen(texts[0]) == 5 && strspn(texts[0], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
 		state = MAKE_SQLSTATE(texts[0][0], texts[0][1], texts[0][2], texts[0][3], texts[0][4]);
+	if (state == ERRCODE_OUT_OF_MEMORY)
+	{
+		(void) ct_launch_end(true);
+		forget_worker();
+	}
 	ereport(ERROR,
 			(errcode(state),
 			 errmsg_internal("%s", ct_named_message(texts[1], table)),
@@ -359,12 +419,7 @@ ct_worker_draft(void)
 {
 	static Writer draft = {0};
 
-	if (draft.failed)
-	{
-		free(draft.data);
-		memset(&draft, 0, sizeof(draft));
-	}
-	draft.length = 0;
+	empty(&draft);
 	return &draft;
 }
 
@@ -414,8 +469,11 @@ ct_worker_scans(uint32 generation, int more)
 static bool
 late_answer(void)
 {
+	TimestampTz begun = GetCurrentTimestamp();
+
 	while (worker.awaited)
 	{
+		uint64		received = worker.received;
 		long		left;
 
 		if (worker.closed_at == 0)
@@ -423,10 +481,11 @@ late_answer(void)
 		if (worker.events == NULL)
 			return false;
 		left = PATIENCE - TimestampDifferenceMilliseconds(worker.closed_at, GetCurrentTimestamp());
-		if (!next_frame(Max(left, 0)))
-			return false;
-		if (worker.head.number == worker.awaited)
+		if (next_frame(Max(left, GRACE)) && worker.head.number == worker.awaited)
 			worker.awaited = 0;
+		else if (worker.received == received ||
+				 TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), PATIENCE))
+			return false;
 	}
 	return true;
 }

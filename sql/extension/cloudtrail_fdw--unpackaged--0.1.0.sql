@@ -20,6 +20,12 @@ AS $validator$
 DECLARE
     -- generated:options
     allowed CONSTANT jsonb := CASE catalog
+        -- foreign data wrapper
+        WHEN 2328 THEN '{
+            "python": "path",
+            "max_workers": "integer",
+            "idle_seconds": "integer"
+        }'
         -- server
         WHEN 1417 THEN '{
             "wrapper": "wrapper",
@@ -95,7 +101,13 @@ DECLARE
         WHEN 3118 THEN 'a foreign table'
         WHEN 1249 THEN 'a column'
         ELSE 'a foreign data wrapper' END;
-    required CONSTANT text := CASE catalog WHEN 1417 THEN 'wrapper' WHEN 3118 THEN 'table_name' END;
+    required CONSTANT text := CASE
+        WHEN catalog = 3118 THEN 'table_name'
+        -- Multicorn asks for its class by this name
+        WHEN catalog = 1417 AND NOT EXISTS (
+            SELECT FROM pg_foreign_data_wrapper w JOIN pg_proc p ON p.oid = w.fdwhandler
+            WHERE w.fdwname = 'cloudtrail_fdw' AND p.proname = 'cloudtrail_fdw_worker_handler'
+        ) THEN 'wrapper' END;
     loopback CONSTANT text := '(127\.0\.0\.1|localhost|\[::1\])';
     host CONSTANT text := '([a-z0-9._-]+|\[[0-9a-f:]+\])';
     given text[] := '{}';
@@ -176,32 +188,47 @@ $validator$;
 COMMENT ON FUNCTION @extschema@.cloudtrail_fdw_validator(text[], oid)
 IS 'Allows the options of cloudtrail_fdw where they belong, and no others.';
 
-CREATE FUNCTION @extschema@.cloudtrail_fdw_handler() RETURNS fdw_handler
+CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_fdw_handler() RETURNS fdw_handler
 AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
 
 COMMENT ON FUNCTION @extschema@.cloudtrail_fdw_handler()
 IS 'Multicorn''s handler, with what it misreads or cannot survive kept from it.';
 
--- The foreign data wrapper: our handler where the extension cloudtrail_fdw has brought it, else
--- Multicorn's, behind our validator.
+CREATE OR REPLACE FUNCTION @extschema@.cloudtrail_fdw_worker_handler() RETURNS fdw_handler
+AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION @extschema@.cloudtrail_fdw_worker_handler()
+IS 'A handler that needs no Multicorn: Python runs in a process of its own beside each session.';
+
+-- The foreign data wrapper, behind our validator: with the worker's handler where the setting
+-- cloudtrail_fdw.host says so, or nothing does and the server has no Multicorn; else with our handler around
+-- Multicorn's where the extension cloudtrail_fdw has brought it, else with Multicorn's own.
 -- Nobody is granted USAGE on it: creating servers is a superuser's business.
 --
 -- Multicorn's validator imports the Python module that its first argument names, as the server's
 -- user, for whoever calls it. PostgreSQL itself calls both functions without asking for EXECUTE.
 DO $wrapper$
 DECLARE
-    handler CONSTANT text := coalesce(
-        pg_catalog.to_regproc('@extschema@.cloudtrail_fdw_handler')::text,
-        (
-            SELECT pg_catalog.format('%I.%I', n.nspname, p.proname)
-            FROM pg_catalog.pg_proc p
-            JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-            JOIN pg_catalog.pg_depend d
-                ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
-            JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-            WHERE e.extname = 'multicorn' AND p.proname = 'multicorn_handler'
-        )
+    multicorn CONSTANT text := (
+        SELECT pg_catalog.format('%I.%I', n.nspname, p.proname)
+        FROM pg_catalog.pg_proc p
+        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+        JOIN pg_catalog.pg_depend d
+            ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+        JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+        WHERE e.extname = 'multicorn' AND p.proname = 'multicorn_handler'
     );
+    host CONSTANT text := coalesce(
+        nullif(pg_catalog.current_setting('cloudtrail_fdw.host', true), ''),
+        -- a dump that is restored may bring Multicorn later
+        CASE WHEN EXISTS (
+            SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'multicorn'
+        ) THEN 'multicorn' ELSE 'worker' END
+    );
+    handler CONSTANT text := CASE host
+        WHEN 'worker' THEN pg_catalog.to_regproc('@extschema@.cloudtrail_fdw_worker_handler')::text
+        ELSE coalesce(pg_catalog.to_regproc('@extschema@.cloudtrail_fdw_handler')::text, multicorn)
+    END;
     theirs pg_catalog.regprocedure;
 BEGIN
     FOR theirs IN
@@ -217,8 +244,14 @@ BEGIN
     IF pg_catalog.to_regproc('@extschema@.cloudtrail_fdw_handler') IS NOT NULL THEN
         REVOKE ALL ON FUNCTION @extschema@.cloudtrail_fdw_handler() FROM PUBLIC;
     END IF;
+    IF pg_catalog.to_regproc('@extschema@.cloudtrail_fdw_worker_handler') IS NOT NULL THEN
+        REVOKE ALL ON FUNCTION @extschema@.cloudtrail_fdw_worker_handler() FROM PUBLIC;
+    END IF;
 
-    IF handler IS NULL THEN
+    IF handler IS NULL AND host = 'worker' THEN
+        RAISE EXCEPTION 'extension cloudtrail_fdw is not installed in this database'
+            USING HINT = 'cloudtrail-fdw install DSN';
+    ELSIF handler IS NULL THEN
         RAISE EXCEPTION 'extension multicorn is not installed in this database'
             USING HINT = 'CREATE EXTENSION multicorn;';
     ELSIF NOT EXISTS (

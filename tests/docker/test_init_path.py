@@ -23,6 +23,7 @@ from cloudtrail_fdw.sandbox.runtime import Server
 from cloudtrail_fdw.sandbox.site import install_site
 from servers import place
 
+pytestmark = pytest.mark.multicorn  # as in the image
 DOCKER = Path(__file__).parents[2] / "docker"
 PROGRAMS = ("initdb", "pg_ctl", "postgres", "pg_isready", "psql")
 HEALTH = ("pg_isready", "--quiet", "--host=127.0.0.1")  # test_files.py: the Dockerfile's

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from multicorn import ForeignDataWrapper
 
 from cloudtrail_fdw.bounds import Qual
@@ -69,6 +70,21 @@ class ForeseenFdw(CountedFdw):
         """A new query, a new first look-up."""
         self.asked = 0
         return super().get_rel_size(quals, columns)
+
+
+class AheadFdw(CountedFdw):
+    """A row for each number: how many rows were to come ahead when it was asked for, or -1.
+
+    It is handed over with rows of so many of the next numbers.
+    """
+
+    def execute(self, quals: Sequence[Qual], columns: Iterable[str]) -> Iterator[Sequence[object]]:
+        """A row of nothing, for which the handler puts the first of those."""
+        (key,) = [int(qual.value) for qual in quals]
+        more = self.handler.rows_ahead
+        found = [(str(key + n), (str(key + n), -1 if n else more)) for n in range(more + 1)]
+        self.handler.hand_over_keyed(msgspec.msgpack.encode(found))
+        yield [None, None]
 
 
 BACKEND = Backend()

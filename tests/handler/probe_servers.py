@@ -17,11 +17,11 @@ from probe_tables import table_sql, wrapper_sql
 
 from cloudtrail_fdw.cli.install import extension
 from cloudtrail_fdw.sandbox import cluster, lifecycle, runtime, site
-from servers import KINDS
+from servers import KINDS, WORKER
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "fdw" / "handler"
-PROBE = ("probe_fdw.py", "probe_handed.py", "probe_rows.py", "probe_tables.py")
+PROBE = ("probe_data.py", "probe_fdw.py", "probe_handed.py", "probe_rows.py", "probe_tables.py")
 WITH, WITHOUT = "handler", "bare"  # databases: behind our handler, behind Multicorn's own
 
 
@@ -44,8 +44,8 @@ class Probe:
 
 
 def servers() -> list[runtime.Server]:
-    """The servers that the tests run on."""
-    return [lifecycle.choose_server(kind, print) for kind in KINDS]
+    """The servers with Multicorn that the tests run on."""
+    return [lifecycle.choose_server(kind, print) for kind in KINDS if not kind.endswith(WORKER)]
 
 
 def compile_handler(server: runtime.Server, folder: Path) -> Path:

@@ -36,7 +36,8 @@ def handed(probed: Probe) -> Iterator[Session]:
     """A session with the tables of probe_handed."""
     with probed.connect() as session:
         keyed = "k text, asked int"
-        for name, columns in (("Packed", COLUMNS), ("Counted", keyed), ("Foreseen", keyed)):
+        for name, columns in (("Packed", COLUMNS), ("Counted", keyed), ("Foreseen", keyed),
+                              ("Ahead", keyed)):  # fmt: skip
             table = name.lower()
             session.execute(f"DROP SERVER IF EXISTS {table} CASCADE")
             session.execute(
@@ -177,6 +178,42 @@ def test_rows_of_other_keys_come_with_the_one_that_was_asked_for(handed: Session
     assert rows(handed, sql) == [("a", 1), ("b", 2), ("none", None), ("c", 3), ("b", 2)]
     give_keyed(handed, pack([["a", ["a", 1]]]))
     assert rows(handed, "SELECT asked FROM foreseen WHERE k = 'a'") == [(1,)]
+
+
+def rows_ahead(session: Session, keys: str) -> list[int]:
+    """How many rows each look-up was to bring ahead, for keys in the order of a query."""
+    found = rows(session, f"SELECT v.k, a.k, a.asked FROM ({keys}) AS v (k) CROSS JOIN LATERAL "
+                 "(SELECT * FROM ahead WHERE k = v.k OFFSET 0) AS a")  # fmt: skip
+    assert [key for key, _, _ in found] == [key for _, key, _ in found]
+    return [more for _, _, more in found if more >= 0]
+
+
+def test_more_and_more_rows_come_ahead_while_they_are_asked_for(handed: Session) -> None:
+    keys = "SELECT g::text FROM generate_series(1, {}) AS g"
+    assert rows_ahead(handed, keys.format(4)) == [0, 0, 0, 0]
+    ever_more = [0, 0, 0, 0, 32, 64, 128, 256, 512, 1024, 2048, 4096, 4096, 4096]
+    handed.execute("SET work_mem = '1GB'")
+    assert rows_ahead(handed, keys.format(16_200)) == ever_more
+    handed.execute("SET work_mem = '64kB'")  # what has no room does not come
+    assert 64 <= max(rows_ahead(handed, keys.format(16_200))) <= 1024
+
+
+def test_few_rows_come_ahead_for_nothing(handed: Session) -> None:
+    apart = "SELECT (10000 * g)::text FROM generate_series(1, 1000) AS g"
+    found = rows_ahead(handed, apart)
+    assert len(found) == 1000
+    assert [place for place, more in enumerate(found) if more] == [4, 14, 32, 66, 132, 262, 520]
+    assert {more for more in found if more} == {32}
+    half = "SELECT (2 * g)::text FROM generate_series(1, 2000) AS g"
+    assert len(rows_ahead(handed, half)) < 100
+
+
+def test_explain_counts_look_ups(handed: Session) -> None:
+    sql = ("SELECT sum(a.asked), max(a.k) FROM generate_series(1, 1000) AS g CROSS JOIN LATERAL "
+           "(SELECT * FROM ahead WHERE k = g::text OFFSET 0) AS a")  # fmt: skip
+    lines = [line for (line,) in rows(handed, "EXPLAIN (ANALYZE, COSTS OFF) " + sql)]
+    assert [line.strip() for line in lines if "Look-ups" in line] == ["Look-ups: 9"]
+    assert not [line for (line,) in rows(handed, "EXPLAIN " + sql) if "Look-ups" in line]
 
 
 @pytest.mark.parametrize(

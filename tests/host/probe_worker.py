@@ -13,22 +13,17 @@ import socket
 import struct
 import sys
 import time
-import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Optional
 
 import msgspec
+import probe_data
 
 HEAD = struct.Struct("=IBI")
 SETTINGS = ["probe.fault", "DateStyle", "TimeZone"]
 PAGE = 100  # rows
-# where probe_fdw looks for the class that Multicorn has
-multicorn: Any = types.ModuleType("multicorn")
-multicorn.ForeignDataWrapper = type("ForeignDataWrapper", (), {"__init__": lambda *_: None})
-sys.modules["multicorn"] = multicorn
-
-import probe_fdw  # noqa: E402 - after what it imports is there
 
 
 @dataclass
@@ -94,7 +89,7 @@ class Worker:
                 getattr(self, f"on_{chr(kind)}")(number, value)
             except Reported as error:
                 self.send("E", number, error.args)
-            except probe_fdw.ProbeError as error:
+            except probe_data.ProbeError as error:
                 self.send("E", number, ["XX000", str(error), None, None])
 
     def request(self, value: Sequence[Any]) -> tuple[Any, list[Qual], list[str]]:
@@ -117,11 +112,20 @@ class Worker:
             time.sleep(3600)
         elif fault.startswith("send:"):
             self.socket.sendall(bytes.fromhex(fault[5:]))
+        elif fault.startswith("later:"):
+            time.sleep(0.5)
+            self.send("R", 77, "x" * int(fault[6:]))
+        elif fault.startswith("say:"):
+            fail("XX000", fault[4:].encode().decode("unicode_escape"), None, None)
+        elif fault == "tables":
+            fail("XX000", f"{len(self.tables)} tables", None, None)
 
     def on_O(self, number: int, value: Sequence[Any]) -> None:  # noqa: N802 - frames' names
         names = iter(value[1])
         options = dict(zip(names, names))
-        self.tables[value[0]] = (probe_fdw.ProbeFdw(options, dict.fromkeys(value[2])), value[2])
+        if "unless" in options and Path(options["unless"]).exists():
+            fail("HV00L", "not now", None, None)
+        self.tables[value[0]] = (probe_data.ProbeTable(options, dict.fromkeys(value[2])), value[2])
         self.send("R", number, None)
 
     def on_P(self, number: int, value: Sequence[Any]) -> None:  # noqa: N802
@@ -143,7 +147,7 @@ class Worker:
         if rows is None:
             rows = iter(self.rows(number, table, quals, wanted, order))
             self.scans[number] = table, quals, wanted, order, places, rows
-        page = [[row[place] for place in places] for row, _ in zip(rows, range(PAGE))]
+        page = [[row[place] for place in places] for _, row in zip(range(PAGE), rows)]
         if page:
             self.send("P", number, page)
         else:
@@ -164,7 +168,8 @@ class Worker:
                 time.sleep(0.01)
             return
 
-    def on_L(self, number: int, key: str) -> None:  # noqa: N802
+    def on_L(self, number: int, value: Sequence[Any]) -> None:  # noqa: N802
+        key, more = value
         table, _quals, wanted, _order, places, _rows = self.scans[number]
         self.looked_up += 1
         page = []
@@ -172,6 +177,8 @@ class Worker:
             rows = list(table.execute([Qual("k", "=", one)], wanted)) if one[0] != "n" else []
             if rows and "counted" in table.options:
                 rows = [[one, str(self.looked_up)]]
+            if rows and "ahead" in table.options:
+                rows = [[one, str(more)]]
             page.append([one, [rows[0][place] for place in places] if rows else None])
         self.send("P", number, page)
 
@@ -180,17 +187,17 @@ class Worker:
 
     def on_X(self, number: int, value: Sequence[Any]) -> None:  # noqa: N802
         table, quals, wanted = self.request(value)
-        marks = [probe_fdw.MARK_RUNTIME + name for name in value[6]]
+        marks = [probe_data.MARK_RUNTIME + name for name in value[6]]
         self.send("R", number, table.explain(quals, [*wanted, *marks]))
 
     def on_I(self, number: int, value: Sequence[Any]) -> None:  # noqa: N802
         if value[0] != "probe":
-            probe_fdw.ProbeFdw.import_schema(value[0])
+            probe_data.ProbeTable.import_schema(value[0])
         self.send("R", number, [["Facts two", [["id", "integer"], ["t", "text"]]]])
 
 
-probe_fdw.fail = fail
-probe_fdw.ACTIVE.value = 1
-probe_fdw.KEY = None
-probe_fdw.AT_EXIT = None
+probe_data.fail = fail
+probe_data.ACTIVE.value = 1
+probe_data.KEY = None
+probe_data.AT_EXIT = None
 Worker().run()

@@ -8,81 +8,17 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Timer
-from typing import Any
 
 import psycopg
 import pytest
 from probe_servers import Probe
+from processes import COUNT, Session, alive, children, frame, until, worker_of, zombies
 
-Session = psycopg.Connection[tuple[Any, ...]]
-COUNT = "SELECT count(*) FROM facts"
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 SLOW = "SELECT * FROM slow"
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started and that are not zombies."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):
-            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
-                found.append(int(entry.name))
-    return found
-
-
-def zombies(pid: int) -> list[str]:
-    """The children of a process that nobody has waited for."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):
-            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state == "Z":
-                found.append(entry.name)
-    return found
-
-
-def worker_of(session: Session) -> int:
-    """The worker of a session, which has to have one."""
-    (pid,) = children(session.info.backend_pid)
-    return pid
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for something that is bound to happen."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process exists and is no zombie."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-@pytest.fixture
-def used(session: Session) -> Session:
-    """A session that has a worker."""
-    assert session.execute(COUNT).fetchone() == (48,)
-    return session
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(probed: Probe) -> Iterator[None]:
-    """No server restart, no zombie, no worker whose backend is gone."""
-    with closing(probed.connect()) as session:
-        started = session.execute("SELECT pg_postmaster_start_time()").fetchone()
-        postmaster = int((probed.folder / "cluster/data/postmaster.pid").read_text().split()[0])
-        yield
-        assert session.execute("SELECT 1").fetchone() == (1,)
-        assert session.execute("SELECT pg_postmaster_start_time()").fetchone() == started
-        until(lambda: zombies(postmaster) == [])
 
 
 def fails(session: Session, sql: str = COUNT) -> psycopg.Error:
@@ -110,12 +46,6 @@ def test_a_worker_that_ends_is_one_error(used: Session, fault: str, detail: str)
     assert (error.sqlstate, error.diag.message_detail) == ("HV00L", detail)
     assert "Run the query again" in str(error.diag.message_hint)
     assert worker_of(used) != before
-
-
-def frame(kind: str, number: int, body: bytes, length: int = -1) -> str:
-    """A setting that makes the worker send these bytes."""
-    head = struct.pack("=IBI", len(body) if length < 0 else length, ord(kind), number)
-    return f"send:{(head + body).hex()}"
 
 
 @pytest.mark.parametrize(
@@ -271,7 +201,7 @@ def test_what_a_worker_is_started_with(used: Session) -> None:
     assert opened[0] == opened[1] == "/dev/null"
     assert opened[3].startswith("socket:")
     limits = (place / "limits").read_text()
-    assert any(line.split()[4:6] == ["0", "0"] for line in limits.splitlines() if "core" in line)
+    assert any(line.split()[4:6] == ["1", "1"] for line in limits.splitlines() if "core" in line)
     assert int((place / "oom_score_adj").read_text()) >= 500
     assert os.getsid(worker_of(used)) == worker_of(used)
     status = dict(line.split(":\t") for line in (place / "status").read_text().splitlines()
@@ -387,3 +317,15 @@ def test_rows_of_foreseen_keys_need_no_further_look_up(used: Session) -> None:
     ]  # fmt: skip
     assert used.execute("SELECT label FROM counted WHERE k = 'x'").fetchone() == (str(number + 3),)
     used.execute("DROP FOREIGN TABLE counted")
+
+
+def test_a_worker_is_told_how_many_rows_may_come_ahead(used: Session) -> None:
+    """The test's worker gives three that nobody asks for: then no more, for a while."""
+    used.execute("CREATE FOREIGN TABLE IF NOT EXISTS ahead (k text, label text) SERVER probe "
+                 "OPTIONS (table_name 'keyed', ahead 'on')")  # fmt: skip
+    found = used.execute(
+        "SELECT k.label FROM (VALUES ('a'), ('b'), ('c'), ('d'), ('e'), ('f'), ('g')) AS v (key) "
+        "CROSS JOIN LATERAL (SELECT * FROM ahead WHERE k = v.key OFFSET 0) AS k"
+    ).fetchall()
+    used.execute("DROP FOREIGN TABLE ahead")
+    assert [label for (label,) in found] == ["0", "0", "0", "0", "32", "0", "0"]

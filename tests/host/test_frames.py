@@ -17,8 +17,7 @@ FRAMES = 1_000_000
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_frame_is_read_beyond_its_end(tmp_path: Path, seed: int) -> None:
     compiler = shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        pytest.skip("needs a compiler with AddressSanitizer")
+    assert compiler is not None  # else conftest.py leaves this file out
     program = tmp_path / "fuzz"
     subprocess.run([compiler, *SANITIZED, "-o", program, SOURCE], check=True, timeout=120)
     done = subprocess.run(

@@ -7,23 +7,51 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from probe_servers import HERE as PROBES
-from probe_servers import PROBE, WITH, Probe, compile_handler, servers
+from probe_servers import PROBE, WITH, Probe, compile_handler
 from probe_tables import table_sql
 
-from cloudtrail_fdw.sandbox import cluster, runtime, site
+from cloudtrail_fdw.sandbox import cluster, lifecycle, own_host, runtime, site
+from servers import KINDS
 
 HERE = Path(__file__).parent
 SCRIPT = """#!/bin/sh
 exec {python} -I -c 'import sys; sys.path[:0] = {path!r}; import probe_worker'
 """
 
+PRODUCT_SCRIPT = """#!/bin/sh
+exec {python} -I -c 'import sys; sys.path.insert(0, "{site}")
+from cloudtrail_fdw.host.worker import main; main()'
+"""
+PRODUCT = """
+CREATE SCHEMA ours;
+CREATE FOREIGN DATA WRAPPER ours HANDLER cloudtrail_fdw_worker_handler OPTIONS (python '{script}');
+CREATE SERVER ours FOREIGN DATA WRAPPER ours OPTIONS (
+    endpoint_url 'http://127.0.0.1:{port}', region 'us-east-1', cache 'off');
+CREATE USER MAPPING FOR postgres SERVER ours OPTIONS (
+    aws_access_key_id 'AKIAIOSFODNN7EXAMPLE', aws_secret_access_key 'none');
+IMPORT FOREIGN SCHEMA cloudtrail LIMIT TO (cloudtrail_event, cloudtrail_fdw_stat)
+    FROM SERVER ours INTO ours
+"""
+
 
 def worker_servers() -> list[runtime.Server]:
-    """Those of the tests' servers that can have a worker."""
-    return [server for server in servers() if int(server.postgres_version.split(".")[0]) >= 14]
+    """Those of the tests' servers that can have a worker, each once."""
+    chosen = [lifecycle.choose_server(kind, print) for kind in KINDS]
+    found = {
+        server.bindir: server
+        for server in chosen
+        if int(server.postgres_version.split(".")[0]) >= own_host.OLDEST
+    }
+    return list(found.values())
+
+
+def by_name(server: runtime.Server) -> str:
+    """How pytest names the server; see SERVER in tests/conftest.py."""
+    return f"probed@pg{server.postgres_version}-multicorn{server.multicorn_version}"
 
 
 def wrapper_sql(library: Path, python: Path) -> list[str]:
@@ -34,6 +62,17 @@ def wrapper_sql(library: Path, python: Path) -> list[str]:
         "CREATE FOREIGN DATA WRAPPER probe HANDLER cloudtrail_fdw_worker_handler "
         f"OPTIONS (python '{python}')",
     ]
+
+
+def install_product(probed: Probe, session: psycopg.Connection[Any], port: int) -> None:
+    """The product's own worker and tables in schema ours, for an AWS on this port."""
+    site = next(path for path in (probed.folder / "interpreter").read_text().split('"')
+                if "site-" in path)  # fmt: skip
+    script = probed.folder / "product"
+    script.write_text(PRODUCT_SCRIPT.format(python=probed.server.interpreter, site=site))
+    script.chmod(0o755)
+    for statement in PRODUCT.format(script=script, port=port).split(";"):
+        session.execute(statement.encode())
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from cloudtrail_fdw.cli.install.library import library_name
 from cloudtrail_fdw.cli.sandbox import install_sandbox
 from cloudtrail_fdw.sandbox import lifecycle, own_files, runtime
 
@@ -54,7 +55,7 @@ def test_a_sandbox_leaves_the_servers_own_files_alone(server: runtime.Server, fo
             b"SELECT aws_range_class FROM ip_enrichment WHERE ip = '54.240.200.68'"
         ).fetchall()
     assert (handler, found) == ("cloudtrail_fdw_handler", ("infrastructure",))
-    assert (Path(library) / "cloudtrail_fdw.so").is_file()
+    assert (Path(library) / f"{library_name()}.so").is_file()
     assert Path(library).is_relative_to(folder)
     lifecycle.stop(folder / "sandbox")
     assert contents(server.library, server.share) == before

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,15 +100,74 @@ def test_each_column_alone_is_what_it_is_in_the_whole_row(settings: Settings):
         assert [row[0] for row in alone] == list(whole)
 
 
+def look_up(ip: str, more: int, settings: Settings, *layout: str) -> Any:
+    packed = ip_enrichment.look_up(ip, more, settings, layout)
+    return packed and msgspec.msgpack.decode(packed)
+
+
 def test_the_short_way_gives_the_row_of_a_scan_unless_name_servers_are_asked(settings: Settings):
-    layout = tuple(name if name in ("ip", "city", "asn") else "" for name in ALL)
-    short = ip_enrichment.look_up("82.102.17.180", settings, layout)
-    assert [short] == ask(settings, "82.102.17.180", layout=layout)
-    assert ip_enrichment.look_up("82.102.17.180", settings, ("ip", "reverse_dns")) is None
+    for value in ("82.102.17.180", "3.141.213.252", "AWS Internal", "\u00e9", ""):
+        (row,) = ask(settings, value)
+        assert look_up(value, 0, settings, *ALL[:-4]) == [[value, list(row[:-4])]]
+    assert look_up("82.102.17.180", 9, settings, "ip", "reverse_dns") is None
     offline = replace(settings, network_enrichment=False)
-    assert ip_enrichment.look_up("10.0.0.1", offline, ("ip", "reverse_dns_status")) == (
-        "10.0.0.1", "not_requested",
-    )  # fmt: skip
+    assert look_up("10.0.0.1", 0, offline, "ip", "reverse_dns_status") == [
+        ["10.0.0.1", ["10.0.0.1", "not_requested"]]
+    ]
+
+
+FORESEEN = ["2001:DB8::1", "\u00e9", "x" * 301, "82.102.17.180/32", "AWS Internal", "10.0.0.1"]
+
+
+@pytest.fixture
+def foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for, events have these next."""
+    monkeypatch.setattr(ip_enrichment, "following", lambda text, most: FORESEEN[:most])
+
+
+@pytest.mark.usefixtures("foreseen")
+def test_rows_of_the_addresses_that_follow_come_with_it(settings: Settings):
+    layout = ("ip", "address", "city", "asn")
+    found = look_up("10.9.9.9", 9, settings, *layout)
+    keys = ["10.9.9.9", "2001:DB8::1", "82.102.17.180/32", "AWS Internal", "10.0.0.1"]
+    assert [key for key, _ in found] == keys  # any database can store them
+    assert [row for _, row in found] == [
+        list(row) for key in keys for row in ask(settings, key, layout=layout)
+    ]
+    assert [key for key, _ in look_up("10.9.9.9", 1, settings, *layout)] == keys[:2]
+
+
+@pytest.mark.usefixtures("foreseen")
+def test_an_error_about_another_address_is_not_raised(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    offline = ip_enrichment.offline
+
+    def damaged(ip: str, *rest: Any) -> Any:
+        if ip == "AWS Internal":
+            raise FdwError("damaged")
+        return offline(ip, *rest)
+
+    monkeypatch.setattr(ip_enrichment, "offline", damaged)
+    found = look_up("10.9.9.9", 9, settings, "ip")
+    assert [key for key, _ in found] == ["10.9.9.9", "2001:DB8::1", "82.102.17.180/32"]
+    with pytest.raises(FdwError, match="damaged"):
+        look_up("AWS Internal", 9, settings, "ip")
+
+
+def test_a_cancel_ends_a_look_up_of_many(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    looks = []
+
+    def check() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            raise FdwError("canceled", sqlstate="57014")
+
+    monkeypatch.setattr(ip_enrichment.interrupts, "check", check)
+    many = [f"10.0.{number // 256}.{number % 256}" for number in range(1000)]
+    monkeypatch.setattr(ip_enrichment, "following", lambda text, most: many[:most])
+    with pytest.raises(FdwError, match="canceled"):
+        look_up("10.9.9.9", 1000, settings, "ip")
 
 
 def test_the_request_says_what_explain_prints_and_what_it_costs(settings: Settings):

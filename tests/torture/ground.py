@@ -59,6 +59,14 @@ class Ground:
         """The server's log."""
         return Path(self.sandbox.state["dir"]) / "postgres" / "postgresql.log"
 
+    @property
+    def has_workers(self) -> bool:
+        """Whether Python runs in processes beside the backends."""
+        with self.session() as db:
+            return db.execute("SELECT fdwhandler::regproc::text LIKE '%worker%'"
+                              " FROM pg_foreign_data_wrapper WHERE fdwname = 'cloudtrail_fdw'"
+                              ).fetchone() == (True,)  # fmt: skip
+
     def fault(self, name: str, on: bool, action: str = "") -> None:
         """Switch a fault of the local AWS."""
         only = f"&action={action}" if action else ""

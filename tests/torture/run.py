@@ -19,6 +19,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 import damage
 import faults
 import joins
+import killed
 import roles
 import sessions
 import smith
@@ -28,12 +29,14 @@ from tally import Tally, search_log
 from servers import VERSIONS
 
 BEGIN, END = "<!-- torture -->", "<!-- /torture -->"
+WORKERS = "50 sessions whose workers are killed"
 COLUMNS = ("tried", "exact", "right error", "wrong", "crashes", "hangs", "secrets")
 # Each part, its share of a server's time, and what runs it.
 PARTS = {
     "random joins of 3 to 6 tables": (0.2, joins.run),
     "faults of AWS by kinds of query": (0.1, faults.run),
-    "50 sessions, faults, cancels": (0.5, lambda g, s, c: sessions.run(g, s, c, 50)),
+    "50 sessions, faults, cancels": (0.4, lambda g, s, c: sessions.run(g, s, c, 50)),
+    WORKERS: (0.1, lambda g, s, c: killed.run(g, s, c, 50)),
     "damaged files of cache and data": (0.06, damage.run),
     "forbidden statements": (0.02, roles.run),
     "sqlsmith as reader": (0.06, lambda g, s, c: smith.run(g, s, c, "reader")),
@@ -46,6 +49,8 @@ def on_server(kind: str, seconds: float, chance: random.Random) -> dict[str, Tal
     found = {}
     for ground in grounds(kind, "torture", "--scan-mb", "0.2"):
         for name, (share, part) in PARTS.items():
+            if name == WORKERS and not ground.has_workers:
+                continue
             found[name] = part(ground, seconds * share, chance)
             say(f"{kind}: {name}: {found[name]}")
             with_log(ground, found[name])

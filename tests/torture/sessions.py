@@ -110,7 +110,8 @@ def run(ground: Ground, seconds: float, chance: random.Random, clients: int = 50
             time.sleep(chance.random() * 2)
             ground.fault(fault, False)
             if chance.random() < 0.2:
-                db.execute("SELECT cloudtrail_fdw_cache_clear()")
+                with contextlib.suppress(psycopg.Error):  # its worker may be harmed as well
+                    db.execute("SELECT cloudtrail_fdw_cache_clear()")
             if chance.random() < 0.2:
                 db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
                            " usename = 'cloudtrail_reader' ORDER BY random() LIMIT 1")  # fmt: skip

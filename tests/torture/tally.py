@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import psycopg
 Db = psycopg.Connection[tuple[Any, ...]]
 PLANTED = "PLANTEDsecret"  # in every secret that a part plants
 PATIENCE = 60.0  # seconds of statement_timeout
+KILLED = re.compile(r"\(PID \d+\) was terminated by signal")  # a worker's end has no PID there
 CANCELLED, ENDED = "57014", "57P01"
 
 
@@ -89,7 +91,7 @@ def search_log(path: Path, tally: Tally) -> None:
     """Count what the server's log shows of crashes and secrets."""
     log = path.read_text(errors="replace")
     for line in log.splitlines():
-        if "was terminated by signal" in line or "PANIC" in line:
+        if KILLED.search(line) or "PANIC" in line:
             tally.note("crashes", line)
         if PLANTED in line:
             tally.note("secrets", line)

@@ -29,11 +29,10 @@ def connect(dsn: str, *, autocommit: bool = False) -> Connection:
             "the DSN is not a PostgreSQL connection string",
             hint="Give one such as postgresql:///security or 'host=db.example dbname=security'.",
         ) from None
-    defaults = {"connect_timeout": "10", "application_name": "cloudtrail-fdw", **given}
+    defaults = {"connect_timeout": "10", "application_name": "cloudtrail-fdw"}
+    settings = {**defaults, **given, "client_encoding": "UTF8"}
     try:
-        connection = psycopg.connect(
-            **defaults, autocommit=autocommit, prepare_threshold=None, client_encoding="UTF8"
-        )
+        connection = psycopg.connect(**settings, autocommit=autocommit, prepare_threshold=None)
         connection.execute(SAFE)
         connection.commit()
     except psycopg.Error as error:

@@ -23,10 +23,13 @@ directory_option = click.option(
 
 
 def install_sandbox(
-    dsn: str, reader: str, options: dict[str, str], *, handler: bool = True
+    dsn: str, reader: str, options: dict[str, str], *, python: Optional[Path], handler: bool = True
 ) -> None:
     """Install as ``cloudtrail-fdw install`` does, without its advice to the administrator."""
-    target = Target(reader=reader, options=tuple(options.items()), handler=handler)
+    host = "worker" if python else "multicorn"
+    target = Target(
+        reader=reader, options=tuple(options.items()), handler=handler, host=host, python=python
+    )
     install(dsn, target, lambda line: None)
 
 
@@ -56,7 +59,8 @@ def sandbox() -> None:
     "--server",
     "kind",
     type=click.Choice(lifecycle.SERVERS),
-    help="Which PostgreSQL.  [default: this machine's with Multicorn, else private]",
+    help="Which PostgreSQL.  [default: this machine's with Multicorn2, else without, else that of "
+    "the extra server]",
 )
 @click.option(
     "--data-directory",

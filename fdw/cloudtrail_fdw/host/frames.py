@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import struct
@@ -66,19 +67,26 @@ class Line(Host):
         return Frame(chr(kind), number, msgpack.decode(self.read(length)))
 
     def read(self, size: int) -> bytes:
-        """So many bytes."""
-        try:
-            found = self.socket.recv(size, socket.MSG_WAITALL)
-        except OSError:
-            raise Gone from None
-        if len(found) < size:
-            raise Gone
+        """So many bytes: a process that is stopped and continued meanwhile gets them in parts."""
+        found = b""
+        while len(found) < size:
+            try:
+                more = self.socket.recv(size - len(found), socket.MSG_WAITALL)
+            except OSError:
+                raise Gone from None
+            if not more:
+                raise Gone
+            found = found + more if found else more
         return found
 
     def check(self) -> None:
         """Raise FdwError (57014) when the query has to stop; threads are told by their scans."""
         if threading.current_thread() is threading.main_thread() and self.heard.poll(0):
             raise FdwError("canceling statement due to user request or timeout", sqlstate="57014")
+
+    def worker(self) -> int:
+        """This process."""
+        return os.getpid()
 
     def statement(self) -> int:
         """When the statement began that is at work, which tells it from others."""

@@ -83,9 +83,11 @@ class Handler:
         self.namer = function("cloudtrail_fdw_key", ctypes.c_char_p)
         self.chooser = function("cloudtrail_fdw_choice", ctypes.c_char_p, ctypes.c_bool)
         self.taker = function("cloudtrail_fdw_rows", ctypes.c_char_p, ctypes.c_size_t)
+        self.keyed_taker = function("cloudtrail_fdw_keyed_rows", ctypes.c_char_p, ctypes.c_size_t)
         self.marker = function("cloudtrail_fdw_only_row")
         self.flag = backend_flag("cloudtrail_fdw_active")
         self.all_rows = backend_flag("cloudtrail_fdw_all_rows")
+        self.ahead = backend_flag("cloudtrail_fdw_rows_ahead")
 
     @property
     def active(self) -> bool:
@@ -133,6 +135,21 @@ class Handler:
         They are what the Table's ``packed`` gives; MemoryError when there is no room.
         """
         if self.taker is None or not self.taker(rows, len(rows)):
+            raise MemoryError
+
+    @property
+    def takes_keyed_rows(self) -> bool:
+        """Whether rows may be handed over with their keys, as takes_rows."""
+        return self.active and self.keyed_taker is not None
+
+    @property
+    def rows_ahead(self) -> int:
+        """How many rows of other keys may be handed over with that of the present look-up."""
+        return int(self.ahead.value)
+
+    def hand_over_keyed(self, rows: bytes) -> None:
+        """Give the look-up that runs what the Table's ``look_up`` gives, as hand_over."""
+        if self.keyed_taker is None or not self.keyed_taker(rows, len(rows)):
             raise MemoryError
 
     def only_row(self) -> None:

@@ -20,6 +20,8 @@ from cloudtrail_fdw.options import OPTIONS, Settings, read_settings
 SESSION_SETTINGS = tuple(f"cloudtrail_fdw.{option.name}" for option in OPTIONS if option.guc)
 REMOTE_SCHEMA = "cloudtrail"
 UNKNOWN_COLUMN_ROWS = 200  # PostgreSQL's DEFAULT_NUM_DISTINCT
+# In errors of the system, the dynamic loader and Python's threads.
+LACKING = ("annot allocate memory", "failed to map segment", "can't start new thread")
 Row = Sequence[object]
 
 
@@ -90,9 +92,15 @@ class Session:
         """The rows one by one, with None for an empty name of ``layout``."""
         return self.table.scan(request, settings, layout)
 
-    def look_up(self, key: str, settings: Settings, layout: tuple[str, ...]) -> Optional[Row]:
-        """The row of one key, as a join asks thousands of times, if there is a short way to it."""
-        return self.table.look_up(key, settings, layout) if self.table.look_up else None
+    def look_up(
+        self, key: str, more: int, settings: Settings, wanted: tuple[str, ...]
+    ) -> Optional[bytes]:
+        """The row of one key, as a join asks thousands of times, if there is a short way to it.
+
+        As the Table's ``look_up`` gives it: packed, with ``more`` of those asked for next at most.
+        """
+        find = self.table.look_up
+        return find(key, more, settings, wanted) if find else None
 
     def is_keyed(self, quals: Iterable[Qual]) -> bool:
         """Whether the conditions leave one row at most."""
@@ -159,8 +167,27 @@ def importable(
     ]
 
 
+def lacks_memory(error: Optional[BaseException]) -> bool:
+    """Whether the error, or one that it came of, is that the system gives no memory or thread.
+
+    Words of ours may quote a query, and do not count.
+    """
+    while error is not None:
+        own = isinstance(error, FdwError)
+        if not own and (isinstance(error, MemoryError) or any(w in str(error) for w in LACKING)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def in_words(error: BaseException) -> FdwError:
     """The error itself, or of a defect of ours its place: its text may hold a secret."""
+    if lacks_memory(error):
+        return FdwError(
+            "there is no memory left for Python",
+            hint="Ask for fewer rows or columns, or let the server have more memory and processes.",
+            sqlstate="53200",  # after which the library ends a worker
+        )
     if isinstance(error, FdwError):
         return error
     place = error.__traceback__

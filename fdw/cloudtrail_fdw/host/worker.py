@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
+from msgspec import msgpack
+
 from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Bounds, read_quals
 from cloudtrail_fdw.host.frames import PROTOCOL, Frame, Gone, Line
@@ -52,16 +54,17 @@ class Scan:
             self.pages = self.session.pages(request, settings, self.wanted)
         return next(self.pages, None)
 
-    def look_up(self, key: str) -> list[tuple[str, Any]]:
-        """The row of this key, None where there is none."""
+    def look_up(self, key: str, more: int) -> bytes:
+        """Keys and their rows, nil where there is none: this one's, and at most ``more`` others."""
         settings = self.session.settings(self.values)
-        row = self.session.look_up(key, settings, self.wanted)
-        if row is None:
-            quals = [Told(self.session.table.key, "=", key)]
-            bounds = replace(proven(self.session, quals), whole=self.bounds.whole)
-            request = self.session.request(settings, bounds, self.wanted)
-            row = next(self.session.rows(request, settings, self.wanted), None)
-        return [(key, row)]
+        found = self.session.look_up(key, more, settings, self.wanted)
+        if found is not None:
+            return found
+        quals = [Told(self.session.table.key, "=", key)]
+        bounds = replace(proven(self.session, quals), whole=self.bounds.whole)
+        request = self.session.request(settings, bounds, self.wanted)
+        row = next(self.session.rows(request, settings, self.wanted), None)
+        return msgpack.encode([(key, row)])
 
     def close(self) -> None:
         """Let go of what it reads."""
@@ -104,8 +107,8 @@ class Worker:
         elif frame.kind == "N":
             self.page(frame.number)
         elif frame.kind == "L":
-            scan = self.at_work(frame.number)
-            self.line.send("P", frame.number, scan.look_up(frame.value))
+            rows = self.at_work(frame.number).look_up(*frame.value)
+            self.line.send_packed("P", frame.number, rows)
         elif frame.kind == "C":
             with suppress(Exception):  # C has no answer
                 self.end(frame.number)
@@ -217,10 +220,16 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     line = Line(socket.socket(fileno=DESCRIPTOR))
     interrupts.HOST = line
-    with suppress(Gone):
+    status = 0
+    try:
         Worker(line).run()
+    except Gone:
+        pass
+    except Exception as error:  # noqa: BLE001 - a traceback's text may hold a secret
+        status = 1
+        print("the Python worker of cloudtrail_fdw ends:", in_words(error).message, file=sys.stderr)  # noqa: T201
     interrupts.join_threads()
-    os._exit(0)  # libraries that still run on threads are not to be taken apart around them
+    os._exit(status)  # libraries that still run on threads are not to be taken apart around them
 
 
 if __name__ == "__main__":

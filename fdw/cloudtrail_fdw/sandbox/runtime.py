@@ -1,4 +1,4 @@
-"""PostgreSQL servers with Multicorn: those of this machine, and a private one built on demand."""
+"""PostgreSQL servers: those of this machine, and a private one built on demand."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Server:
-    """Programs of one PostgreSQL whose Multicorn can be used.
+    """Programs of one PostgreSQL that can have our tables.
 
-    ``kind`` is "private", "multicorn2" or "multicorn"; ``env`` is what its programs need in their
-    environment; ``library`` and ``share`` are where its libraries and its share files are;
-    ``python_version`` ("3.9") is the Python that its multicorn.so is linked to, and
-    ``interpreter`` a program of that version, where there is one.
+    ``kind`` is "private", "multicorn2", "multicorn", or "worker" for our own host; ``env`` is what
+    its programs need in their environment; ``library`` and ``share`` are where its libraries and
+    its share files are; ``python_version`` ("3.9") is the Python that its multicorn.so is linked
+    to, or that of the worker, and ``interpreter`` a program of that version, where there is one.
+    ``multicorn_version`` is empty for a worker.
     """
 
     kind: str
@@ -51,19 +52,37 @@ class Server:
 
     @property
     def name(self) -> str:
-        """What chooses it among those of this machine: ``private``, or ``pg16``."""
-        return self.kind if self.kind == "private" else f"pg{self.postgres_version.split('.')[0]}"
+        """What chooses it among those of this machine: ``private``, ``pg16``, ``pg16-worker``."""
+        if self.kind == "private":
+            return self.kind
+        return f"pg{self.postgres_version.split('.')[0]}" + "-worker" * (self.kind == "worker")
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        if self.kind == "worker":
+            return f"PostgreSQL {self.postgres_version} with Python {self.python_version} beside it"
+        return f"PostgreSQL {self.postgres_version} with Multicorn {self.multicorn_version}"
 
 
 def find_servers() -> list[Server]:
     """Every PostgreSQL of this machine that has Multicorn, the newest first."""
-    on_path = shutil.which("pg_config")
-    folders = [_output([on_path, "--bindir"]).strip()] if on_path else []
-    folders += [str(path) for place in PLACES for path in Path("/").glob(place[1:])]
-    found = {Path(folder).resolve(): None for folder in folders if folder}
+    found = server_folders()
     servers = [server for folder in found if (server := describe("multicorn", folder, {}))]
-    return sorted(servers, key=lambda s: [int(n) for n in re.findall(r"\d+", s.postgres_version)],
-                  reverse=True)  # fmt: skip
+    return sorted(servers, key=by_version, reverse=True)
+
+
+def server_folders() -> list[Path]:
+    """Where programs of PostgreSQL may be on this machine, each once."""
+    on_path = shutil.which("pg_config")
+    folders = [output([on_path, "--bindir"]).strip()] if on_path else []
+    folders += [str(path) for place in PLACES for path in Path("/").glob(place[1:])]
+    return list({Path(folder).resolve(): None for folder in folders if folder})
+
+
+def by_version(server: Server) -> list[int]:
+    """What servers are sorted by."""
+    return [int(number) for number in re.findall(r"\d+", server.postgres_version)]
 
 
 def private_server(cache: Path, progress: Progress) -> Server:
@@ -86,14 +105,12 @@ def private_server(cache: Path, progress: Progress) -> Server:
 
 def describe(kind: str, bindir: Path, env: Mapping[str, str]) -> Optional[Server]:
     """The server in ``bindir``, or None when there is none or it has no usable Multicorn."""
-    if not (bindir / "postgres").exists() or not (bindir / "initdb").exists():
-        return None
-    library, control = next(_multicorn_files(bindir, env), (None, None))
+    postgres = postgres_version(bindir, env)
+    library, control = next(extension_files(bindir, env, "multicorn"), (None, None))
     if library is None or control is None:
         return None
     multicorn = re.search(r"^default_version\s*=\s*'([\d.]+)", control.read_text(), re.MULTILINE)
-    linked = re.search(r"libpython(3\.\d+)\S*\.so\S* =>", _output(["ldd", str(library)], env))
-    postgres = re.search(r"\d+[.\d]*\w*", _output([str(bindir / "postgres"), "--version"], env))
+    linked = re.search(r"libpython(3\.\d+)\S*\.so\S* =>", output(["ldd", str(library)], env))
     if not (multicorn and linked and postgres):
         return None
     if kind == "multicorn" and int(multicorn[1].split(".")[0]) >= 2:
@@ -101,8 +118,16 @@ def describe(kind: str, bindir: Path, env: Mapping[str, str]) -> Optional[Server
     interpreter = _interpreter(linked[1], bindir, env)
     share = Path(os.path.normpath(control.parent.parent))
     return Server(
-        kind, bindir, library.parent, share, env, postgres[0], multicorn[1], linked[1], interpreter
+        kind, bindir, library.parent, share, env, postgres, multicorn[1], linked[1], interpreter
     )
+
+
+def postgres_version(bindir: Path, env: Mapping[str, str]) -> Optional[str]:
+    """The version ("15.18") of the server in ``bindir``, None when there is none."""
+    if not (bindir / "postgres").exists() or not (bindir / "initdb").exists():
+        return None
+    found = re.search(r"\d+[.\d]*\w*", output([str(bindir / "postgres"), "--version"], env))
+    return found[0] if found else None
 
 
 def default_cache() -> Path:
@@ -158,28 +183,39 @@ def _safe_folder(folder: Path) -> Path:
     return folder
 
 
-def _build(root: Path, progress: Progress) -> None:
-    """Build beside ``root`` and rename, so that a build that was cut short leaves nothing."""
+@contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """A folder that becomes ``target`` when the block ends well, and nothing when it does not.
+
+    Unless the block has made ``target`` of a part of it.
+    """
     old_mask = os.umask(0o022)
-    work = Path(tempfile.mkdtemp(prefix=".building-", dir=root.parent))
+    work = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
     try:
         work.chmod(0o755)  # apt's own user and PostgreSQL's enter it
-        private.build(work, progress).rename(root)
+        yield work
+        if not target.exists():
+            work.rename(target)
     finally:
         os.umask(old_mask)
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _multicorn_files(bindir: Path, env: Mapping[str, str]) -> Iterator[tuple[Path, Path]]:
-    """The pairs of multicorn.so and multicorn.control that belong to the server in ``bindir``."""
+def _build(root: Path, progress: Progress) -> None:
+    with building(root) as work:
+        private.build(work, progress).rename(root)
+
+
+def extension_files(bindir: Path, env: Mapping[str, str], name: str) -> Iterator[tuple[Path, Path]]:
+    """The pairs of library and control file of an extension of the server in ``bindir``."""
     version = bindir.parent
     shares = [version / "share", version / "../../../share/postgresql" / version.name]  # Debian
     places = [(version / "lib", share) for share in shares]
     if not env:  # Debian's pg_config names fixed paths, wrong for the private server
-        named = _output([str(bindir / "pg_config"), "--pkglibdir", "--sharedir"]).splitlines()
+        named = output([str(bindir / "pg_config"), "--pkglibdir", "--sharedir"]).splitlines()
         places += zip(map(Path, named[:1]), map(Path, named[1:]))
     for library, share in places:
-        files = library / "multicorn.so", share / "extension/multicorn.control"
+        files = library / f"{name}.so", share / f"extension/{name}.control"
         if all(file.exists() for file in files):
             yield files
 
@@ -192,12 +228,12 @@ def _interpreter(version: str, bindir: Path, env: Mapping[str, str]) -> Optional
     places += [Path(on_path)] if on_path else []
     ask = ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     for place in places:
-        if place.exists() and _output([str(place), *ask], env).strip() == version:
+        if place.exists() and output([str(place), *ask], env).strip() == version:
             return place
     return None
 
 
-def _output(command: list[str], env: Optional[Mapping[str, str]] = None) -> str:
+def output(command: list[str], env: Optional[Mapping[str, str]] = None) -> str:
     """Standard output, or nothing when the program fails: the caller tries another."""
     environment = {**os.environ, "LC_ALL": "C", **(env or {})}
     try:

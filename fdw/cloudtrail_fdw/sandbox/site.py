@@ -12,12 +12,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
 from cloudtrail_fdw.errors import FdwError
-from cloudtrail_fdw.sandbox.runtime import CHECKOUT, Progress, Server, locked, make_readable
+from cloudtrail_fdw.sandbox.runtime import (
+    CHECKOUT,
+    Progress,
+    Server,
+    building,
+    locked,
+    make_readable,
+)
 
 DISTRIBUTION = "cloudtrail-fdw"
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -44,11 +50,11 @@ def install_site(server: Server, target_dir: Path, progress: Progress) -> Path:
     with locked(target_dir / ".lock", progress):
         if not needed.is_dir():
             progress(f"downloading {len(requirements)} Python packages for the server")
-            with _building(needed) as work:
+            with building(needed) as work:
                 _download(server, requirements, work)
                 _compile(server, work)
         if not site.is_dir():
-            with _building(site) as work:
+            with building(site) as work:
                 _install_product(work)
                 _compile(server, work)
                 for entry in needed.iterdir():
@@ -87,20 +93,6 @@ def _digest(parts: list[str]) -> str:
 
 def _from_checkout() -> bool:
     return PACKAGE == CHECKOUT / "fdw/cloudtrail_fdw" and (CHECKOUT / "pyproject.toml").exists()
-
-
-@contextmanager
-def _building(target: Path) -> Iterator[Path]:
-    """A folder that becomes ``target`` when the block ends well, and nothing when it does not."""
-    work = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
-    old_mask = os.umask(0o022)
-    try:
-        work.chmod(0o755)
-        yield work
-        work.rename(target)
-    finally:
-        os.umask(old_mask)
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _download(server: Server, requirements: list[str], target: Path) -> None:

@@ -9,6 +9,9 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Optional
 
+from msgspec.msgpack import Encoder
+
+from cloudtrail_fdw import interrupts
 from cloudtrail_fdw.bounds import Bounds, IsNull
 from cloudtrail_fdw.declare import Table
 from cloudtrail_fdw.errors import FdwError
@@ -17,6 +20,7 @@ from cloudtrail_fdw.recent import Recent
 from cloudtrail_fdw.sources.address import aws_ranges, geolocation
 from cloudtrail_fdw.sources.address.address import LONGEST, classify
 from cloudtrail_fdw.sources.disk.data_files import MOST_FILES
+from cloudtrail_fdw.sources.names.addresses_ahead import following
 from cloudtrail_fdw.sources.names.name_cache import Answer
 from cloudtrail_fdw.sources.names.reverse_dns import NOT_REQUESTED, resolve
 from cloudtrail_fdw.sources.record.cloudtrail_record import array_literal
@@ -24,6 +28,7 @@ from cloudtrail_fdw.tables.ip_columns import COLUMNS
 
 Row = tuple[object, ...]
 CACHED = 5_000  # rows of this process, and as many older ones
+CHECKED = 64  # rows between two looks at whether the query has to stop
 PATIENCE = 1.0  # seconds that a replaced data file may go unnoticed by cached rows
 UNKEYED_ROWS = 100_000_000  # so dear that the planner takes any keyed path
 
@@ -72,6 +77,7 @@ class Known:
 
 
 KNOWN: Recent[tuple[str, str, str], Known] = Recent(MOST_FILES)
+ENCODER = Encoder()
 
 
 def plan(settings: Settings, bounds: Bounds, wanted: frozenset[str]) -> Request:
@@ -110,12 +116,27 @@ def scan(request: Request, settings: Settings, layout: Sequence[str]) -> Iterato
     return map(wanted.project, found)
 
 
-def look_up(ip: str, settings: Settings, layout: tuple[str, ...]) -> Optional[Row]:
-    """The row of ``ip`` if it takes no name server."""
+def look_up(ip: str, more: int, settings: Settings, layout: tuple[str, ...]) -> Optional[bytes]:
+    """Pairs of an address and its row, packed, that of ``ip`` first; None if it takes a name server.
+
+    The others, at most ``more``, are what the query is to ask for next by the events that it has
+    read. An error about one of them ends the pairs: it is raised if that one is asked for.
+    """
     wanted = recipe(layout)
     if wanted.names and settings.network_enrichment:
         return None
-    return offline(ip, settings, wanted)
+    pairs = [(ip, offline(ip, settings, wanted))]
+    for number, text in enumerate(following(ip, more) if more else ()):
+        if number % CHECKED == 0:
+            interrupts.check()
+        # PostgreSQL must be able to store it, whatever the encoding of the database
+        if len(text) > LONGEST or not text.isascii():
+            continue
+        try:
+            pairs.append((text, offline(text, settings, wanted)))
+        except FdwError:
+            break
+    return ENCODER.encode(pairs)
 
 
 def offline(ip: str, settings: Settings, wanted: Recipe) -> Row:

@@ -7,7 +7,9 @@ from typing import Any
 from databases import execute, installed, rows, run
 
 
-def test_uninstall_names_dependents_and_drops_them_only_when_told(new_database: Any) -> None:
+def test_uninstall_names_dependents_and_drops_them_only_when_told(
+    sample: Any, new_database: Any
+) -> None:
     dsn = new_database()
     installed(dsn)
     execute(
@@ -28,7 +30,8 @@ def test_uninstall_names_dependents_and_drops_them_only_when_told(new_database: 
     left = "SELECT nspname FROM pg_namespace WHERE nspname IN ('cloudtrail', 'steampipe')"
     assert rows(dsn, left) == []
     assert rows(dsn, "SELECT 1 FROM pg_foreign_data_wrapper WHERE fdwname = 'cloudtrail_fdw'") == []
-    assert rows(dsn, "SELECT extname FROM pg_extension WHERE extname = 'multicorn'")
+    left = rows(dsn, "SELECT extname FROM pg_extension WHERE extname = 'multicorn'")
+    assert bool(left) == sample.multicorn == ("the extension multicorn stay" in result.output)
     assert rows(dsn, "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d "
                 "ON d.oid = s.setdatabase WHERE datname = current_database()") == []  # fmt: skip
 

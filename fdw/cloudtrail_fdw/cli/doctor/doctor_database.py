@@ -11,6 +11,7 @@ from psycopg import sql
 
 from cloudtrail_fdw.cli.database import Connection, connect, failure, installed_schema, value
 from cloudtrail_fdw.cli.doctor.doctor_data import judge_data
+from cloudtrail_fdw.cli.doctor.doctor_host import check_host, check_library
 from cloudtrail_fdw.cli.doctor.doctor_reader import check_readers
 from cloudtrail_fdw.cli.doctor.doctor_strangers import check_public, check_strangers
 from cloudtrail_fdw.cli.doctor.finding import Finding, failed
@@ -59,13 +60,10 @@ def check_database(dsn: str) -> Iterator[Finding]:
 
 def check_objects(connection: Connection) -> Iterator[Finding]:
     """The extension, the objects, and whether they are of this version."""
-    version = connection.info.parameter_status("server_version")
-    query = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'multicorn'"
-    multicorn = value(connection, query)
-    if multicorn is None:
-        yield Finding("fail", f"PostgreSQL {version} without extension multicorn here; {INSTALL}")
+    host = list(check_host(connection))
+    yield from host
+    if any(finding.mark == "fail" for finding in host):
         return
-    yield Finding("ok", f"PostgreSQL {version}, Multicorn {multicorn}")
     schema = installed_schema(connection)
     if schema is None:
         yield Finding("fail", f"cloudtrail_fdw is not installed in this database; {INSTALL}")
@@ -92,6 +90,7 @@ def check_objects(connection: Connection) -> Iterator[Finding]:
         yield from check_readers(connection, schema)
     if uses_handler(connection):
         yield Finding("ok", "the extension's own handler is in use")
+        yield from check_library(connection)
         return
     yield Finding(
         "warn", "Multicorn's own handler is in use: docs/limits.md says what can crash the server"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
@@ -12,10 +12,10 @@ import psycopg
 from psycopg import sql
 
 from cloudtrail_fdw.cli.database import Connection, connect, failure, new_schema, value
-from cloudtrail_fdw.cli.install import steampipe
+from cloudtrail_fdw.cli.install import steampipe, worker_python
 from cloudtrail_fdw.cli.install.extension import available, extension_sql, place_extension
 from cloudtrail_fdw.cli.install.install_options import parse_options, server_options
-from cloudtrail_fdw.cli.install.preconditions import check_database, reader_members
+from cloudtrail_fdw.cli.install.preconditions import check_database, choose_host, reader_members
 from cloudtrail_fdw.cli.install.server_python import check_python
 from cloudtrail_fdw.cli.install.table_changes import table_changes
 from cloudtrail_fdw.cli.install.views import SQL, analysis_objects
@@ -30,7 +30,8 @@ class Target:
     """Where to install; ``options`` are the server's, an empty value takes one away.
 
     ``handler`` is whether to use our own around Multicorn's, where that can be had;
-    ``steampipe`` whether to have the schema of that name.
+    ``steampipe`` whether to have the schema of that name; ``host`` is multicorn, worker, or auto
+    for the one that can be had; ``python`` the interpreter of a worker, None for our own.
     """
 
     schema: str = "cloudtrail"
@@ -38,6 +39,8 @@ class Target:
     options: tuple[tuple[str, str], ...] = ()
     handler: bool = True
     steampipe: bool = True
+    host: str = "auto"
+    python: Optional[Path] = None
 
 
 def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
@@ -47,9 +50,9 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
     check nothing has then changed.
     """
     with connect(dsn) as connection:
-        check_target(connection, target)
+        target = check_target(connection, target)
         members = reader_members(connection, target.reader)
-        lacking = place_handler(connection) if target.handler else NOT_WANTED
+        lacking = place_handler(connection, target)
         try:
             with connection.transaction():
                 for statement in install_sql(connection, target):
@@ -61,13 +64,16 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
         ours = uses_handler(connection)
         where = value(connection, "SELECT pg_catalog.current_database()")
     tell(f'Installed in schema "{target.schema}" of database "{where}".')
-    tell(check_python(dsn, target.schema))
+    tell(check_python(dsn, target.schema, target.python))
     tell(
         f'Role "{target.reader}" may only read; to let it log in from elsewhere, give it a '
         f"password: \\password {target.reader}"
     )
     if members:
         tell(f'Notice: members of role "{target.reader}" may read as well: {", ".join(members)}')
+    if target.host == "worker":
+        tell("Python runs in a process of its own beside each session; Multicorn is not in use.")
+        return
     if ours:
         tell("The extension's own handler is in use.")
         return
@@ -81,12 +87,20 @@ def install(dsn: str, target: Target, tell: Callable[[str], None]) -> None:
 NOT_WANTED = FdwError("--no-handler")
 
 
-def check_target(connection: Connection, target: Target) -> None:
-    """Raise FdwError unless all that the target names can be had and is ours or nobody's."""
+def check_target(connection: Connection, target: Target) -> Target:
+    """The target with its host and interpreter chosen.
+
+    FdwError unless all that it names can be had and is ours or nobody's.
+    """
     check_database(connection, target.schema, target.reader)
+    host = choose_host(connection, target.host)
+    if host == "worker" and not target.handler:
+        raise FdwError("--no-handler is for Multicorn", hint="Leave it out, or --host multicorn.")
+    python = worker_python.choose(connection, target.python) if host == "worker" else None
     if target.steampipe:
         steampipe.check_steampipe(connection)
     check_owners(connection, schemas(target))
+    return replace(target, host=host, python=python)
 
 
 def schemas(target: Target) -> list[str]:
@@ -94,23 +108,34 @@ def schemas(target: Target) -> list[str]:
     return [target.schema, steampipe.SCHEMA] if target.steampipe else [target.schema]
 
 
-def place_handler(connection: Connection) -> Optional[FdwError]:
-    """Bring the extension's files to the server; what is lacking for it, if anything."""
+def place_handler(connection: Connection, target: Target) -> Optional[FdwError]:
+    """Bring the extension's files to the server; what is lacking for it, if anything.
+
+    FdwError where nothing can do without them.
+    """
+    if not target.handler:
+        return NOT_WANTED
     try:
         place_extension(connection)
     except FdwError as error:
-        return None if available(connection) else error
+        if error.sqlstate == "42501":  # strangers may write where the library would be
+            raise
+        if available(connection):
+            return None
+        if target.host == "worker":
+            raise
+        return error
     return None
 
 
 def uses_handler(connection: Connection) -> bool:
-    """Whether the wrapper has the extension's handler, not Multicorn's."""
+    """Whether the wrapper has one of the extension's handlers, not Multicorn's."""
     return bool(
         value(
             connection,
             "SELECT 1 FROM pg_catalog.pg_foreign_data_wrapper w "
             "JOIN pg_catalog.pg_proc p ON p.oid = w.fdwhandler "
-            "WHERE w.fdwname = 'cloudtrail_fdw' AND p.proname = 'cloudtrail_fdw_handler'",
+            "WHERE w.fdwname = 'cloudtrail_fdw' AND p.proname <> 'multicorn_handler'",
         )
     )
 
@@ -125,7 +150,8 @@ def install_sql(connection: Connection, target: Target, anew: bool = False) -> l
     parts = [
         "SET LOCAL client_min_messages = warning;\n",
         "SET LOCAL search_path = pg_catalog, pg_temp;\n",
-        multicorn_sql(connection),
+        sql.SQL("SET LOCAL cloudtrail_fdw.host = {};\n").format(target.host).as_string(connection),
+        *([multicorn_sql(connection)] if target.host == "multicorn" else []),
         *new_schema(connection, "@extschema@", target.schema),
     ]
     if target.handler and available(connection):
@@ -135,6 +161,8 @@ def install_sql(connection: Connection, target: Target, anew: bool = False) -> l
             continue
         if file == steampipe.FILES[0]:
             parts += steampipe.creations(connection, target.handler)
+        if file.name.startswith("30_") and target.python:
+            parts.append(python_sql(connection, target.python))
         if file.name.startswith("40_"):
             parts += [*given, *changes]
         text = file.read_text("utf-8")
@@ -149,6 +177,19 @@ def multicorn_sql(connection: Connection) -> str:
     public = value(connection, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'public'")
     home = "public" if public else "pg_catalog"
     return f"CREATE EXTENSION IF NOT EXISTS multicorn WITH SCHEMA {home};\n"
+
+
+def python_sql(connection: Connection, python: Path) -> str:
+    """What makes this the interpreter of the wrapper's workers."""
+    there = value(
+        connection,
+        "SELECT 1 FROM pg_catalog.pg_foreign_data_wrapper w, "
+        "pg_catalog.pg_options_to_table(w.fdwoptions) o "
+        "WHERE w.fdwname = 'cloudtrail_fdw' AND o.option_name = 'python'",
+    )
+    change = sql.SQL("ALTER FOREIGN DATA WRAPPER cloudtrail_fdw OPTIONS ({} python {});\n")
+    verb = sql.SQL("SET" if there else "ADD")
+    return change.format(verb, str(python)).as_string(connection)
 
 
 def changes_sql(connection: Connection, target: Target, anew: bool) -> list[str]:
@@ -200,6 +241,17 @@ def run(connection: Connection, statement: str) -> None:
     help="Folder of the database server with geolocation.mmdb, asn.mmdb and ip-ranges.json.",
 )
 @click.option(
+    "--host",
+    type=click.Choice(("auto", "multicorn", "worker")),
+    default="auto",
+    show_default=True,
+    help="What runs Python: Multicorn in the backend, or a worker process beside it.",
+)
+@click.option(
+    "--python", type=click.Path(path_type=Path),
+    help="Interpreter of the workers.  [default: this one]",
+)  # fmt: skip
+@click.option(
     "--no-handler", is_flag=True, help="Use Multicorn's own handler: some statements crash it."
 )
 @click.option(
@@ -211,18 +263,18 @@ def run(connection: Connection, statement: str) -> None:
     help="Option of the server, as region=eu-west-1; repeatable; an empty value removes it.",
 )  # fmt: skip
 def install_command(
-    dsn: str, schema: str, reader: str, dry_run: bool, data_directory: Optional[Path],
-    no_handler: bool, no_steampipe: bool, given: tuple[str, ...],
+    dsn: str, schema: str, reader: str, dry_run: bool, data_directory: Optional[Path], host: str,
+    python: Optional[Path], no_handler: bool, no_steampipe: bool, given: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Install into the database DSN: schema, wrapper, server, tables, functions, role.
 
     Installing again brings an older version up to date and keeps options and settings.
     """
     options = tuple(parse_options(given, data_directory).items())
-    target = Target(schema, reader, options, not no_handler, not no_steampipe)
+    target = Target(schema, reader, options, not no_handler, not no_steampipe, host, python)
     if not dry_run:
         install(dsn, target, click.echo)
         return
     with connect(dsn) as connection:
-        check_target(connection, target)
+        target = check_target(connection, target)
         click.echo("\n".join(["BEGIN;\n", *install_sql(connection, target), "COMMIT;"]))

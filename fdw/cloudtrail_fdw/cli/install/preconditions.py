@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from cloudtrail_fdw.cli.database import Connection, installed_schema, value
 from cloudtrail_fdw.errors import FdwError
+
+OLDEST = 14  # PostgreSQL's major version that needs no Multicorn
 
 
 def check_database(connection: Connection, schema: str, reader: str) -> None:
@@ -25,15 +28,48 @@ def check_database(connection: Connection, schema: str, reader: str) -> None:
             "only a superuser can install a foreign data wrapper",
             hint="Connect as one, often postgres. Reading the tables later takes no such rights.",
         )
-    multicorn = "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'multicorn'"
-    if not value(connection, multicorn):
-        major = int(value(connection, "SHOW server_version_num")) // 10000
+    check_names(connection, schema, reader)
+
+
+def choose_host(connection: Connection, wanted: str) -> str:
+    """``multicorn`` or ``worker``: what is wanted, or for ``auto`` what is there.
+
+    An installation keeps its host; a new one has Multicorn where the server has it, else a worker.
+    FdwError where that cannot be had.
+    """
+    version = int(value(connection, "SHOW server_version_num")) // 10000
+    available = value(
+        connection, "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'multicorn'"
+    )
+    found = wanted
+    if wanted == "auto":
+        kept = installed_host(connection)
+        found = kept or ("multicorn" if available else "worker")
+    if found == "multicorn" and not available:
         raise FdwError(
             "the extension multicorn is not available on this server",
-            hint=f"Install Multicorn2 for PostgreSQL {major}: the package multicorn2_{major} of "
-            "PostgreSQL's yum repository, or from source elsewhere.",
+            hint=f"Install Multicorn2 for PostgreSQL {version}: the package multicorn2_{version} "
+            "of PostgreSQL's yum repository, or from source elsewhere; or do without, with "
+            "--host worker.",
         )
-    check_names(connection, schema, reader)
+    if found == "worker" and version < OLDEST:
+        raise FdwError(
+            f"on PostgreSQL {version} the tables need Multicorn, which is not available here",
+            hint=f"PostgreSQL {OLDEST} and newer can do without.",
+        )
+    return found
+
+
+def installed_host(connection: Connection) -> Optional[str]:
+    """The host of this database's installation, None where there is none."""
+    handler = value(
+        connection,
+        "SELECT p.proname FROM pg_catalog.pg_foreign_data_wrapper w "
+        "JOIN pg_catalog.pg_proc p ON p.oid = w.fdwhandler WHERE w.fdwname = 'cloudtrail_fdw'",
+    )
+    if handler is None:
+        return None
+    return "worker" if handler == "cloudtrail_fdw_worker_handler" else "multicorn"
 
 
 def check_names(connection: Connection, schema: str, reader: str) -> None:

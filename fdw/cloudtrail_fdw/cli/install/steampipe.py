@@ -10,7 +10,8 @@ import re
 from dataclasses import replace
 
 from cloudtrail_fdw.cli.database import Connection, new_schema, value
-from cloudtrail_fdw.cli.install.extension import NAME, available
+from cloudtrail_fdw.cli.install.extension import available
+from cloudtrail_fdw.cli.install.library import NAME
 from cloudtrail_fdw.cli.install.table_changes import column_changes, read_existing
 from cloudtrail_fdw.cli.install.views import SQL
 from cloudtrail_fdw.declare import Table

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from cloudtrail_fdw.cli.database import Connection, connect, installed_schema, value
 from cloudtrail_fdw.cli.install import steampipe
+from cloudtrail_fdw.cli.install.library import remove_unused
 from cloudtrail_fdw.cli.install.views import analysis_objects, data_tables
 from cloudtrail_fdw.errors import FdwError
 
@@ -53,11 +54,19 @@ def uninstall(
         if compatible:
             drop_schema(connection, steampipe.SCHEMA, reader)
         kept = drop_schema(connection, home, reader)
+        multicorn = value(
+            connection, "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'multicorn'"
+        )
+        connection.commit()
+        remove_unused(connection)
     for name in filled:
         tell(f'Table "{home}"."{name}" has rows and stays; --cascade drops it.')
     for name in dropped:
         tell(f"Dropped {name}.")
     tell("Dropped cloudtrail_fdw." + (f' Schema "{home}" holds other objects and stays.' * kept))
+    if not multicorn:
+        tell(f'The role "{reader}" stays: others may use it.')
+        return
     tell(
         f'The role "{reader}" and the extension multicorn stay: others may use them. '
         "Multicorn's functions stay closed to PUBLIC, which nobody needs to be able to call them."

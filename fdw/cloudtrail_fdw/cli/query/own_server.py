@@ -72,6 +72,7 @@ def default_directory() -> Path:
 def running(wanted: Wanted, server: Server, progress: Progress) -> Iterator[Own]:
     """The server, started where it does not run as wanted; no other call restarts it meanwhile."""
     site = install_site(server, runtime.default_cache() / "site", progress)
+    python = lifecycle.worker_python(server, site)
     runtime.make_readable(wanted.directory)
     folder = wanted.directory / f"postgres-{server.postgres_version.split('.')[0]}"
     data = data_folder(wanted.directory)
@@ -85,7 +86,7 @@ def running(wanted: Wanted, server: Server, progress: Progress) -> Iterator[Own]
             if found:
                 break
             if is_exclusive(lock):
-                start(wanted, server, site, folder, data, facts, progress)
+                start(wanted, server, site, python, folder, data, facts, progress)
             else:
                 time.sleep(0.05)
         else:
@@ -139,8 +140,8 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def start(
-    wanted: Wanted, server: Server, site: Path, folder: Path, data: Path, facts: list[str],
-    progress: Progress,
+    wanted: Wanted, server: Server, site: Path, python: Optional[Path], folder: Path, data: Path,
+    facts: list[str], progress: Progress,
 ) -> None:  # fmt: skip
     """Start, or start again, with the caller's credentials, and install."""
     credentials = own_credentials.resolve(wanted.region)
@@ -160,7 +161,7 @@ def start(
             "endpoint_url": wanted.endpoint_url,
         }
         password = secrets.token_urlsafe(24)
-        prepare(started, options, password, progress)
+        prepare(started, options, password, python, progress)
         until = credentials.until
         renew = None if until is None else max(until - FRESH, time.time() + 60)
         state = {"digest": digest(password, facts), "renew": renew, "password": password}
@@ -178,8 +179,9 @@ def start(
 
 
 def prepare(
-    started: cluster.Cluster, options: Mapping[str, str], password: str, progress: Progress
-) -> None:
+    started: cluster.Cluster, options: Mapping[str, str], password: str, python: Optional[Path],
+    progress: Progress,
+) -> None:  # fmt: skip
     """Make the database where there is none, install, and let the reader log in."""
     database = sql.Identifier(lifecycle.DATABASE)
     with connect(started.dsn(), autocommit=True) as connection:
@@ -190,7 +192,11 @@ def prepare(
             )
     dsn = started.dsn(lifecycle.DATABASE)
     said: list[str] = []
-    install(dsn, Target(reader=lifecycle.READER, options=tuple(options.items())), said.append)
+    target = Target(
+        reader=lifecycle.READER, options=tuple(options.items()),
+        host="worker" if python else "multicorn", python=python,
+    )  # fmt: skip
+    install(dsn, target, said.append)
     for line in said:
         if line.startswith("Notice"):
             progress(line)
