@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,12 @@ CATALOG = """
     WHERE c.relkind = 'f' AND c.relnamespace = %s::regnamespace
         AND a.attnum > 0 AND NOT a.attisdropped
 """
+
+
+def host_of(dsn: str) -> dict[str, Any]:
+    """What a Target has to have for another database of the sandbox's server."""
+    given = INSTALL.get(urlsplit(dsn).port or 0)
+    return {"host": "worker", "python": Path(given[-1])} if given else {}
 
 
 def run(*arguments: str) -> Result:

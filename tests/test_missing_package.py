@@ -34,6 +34,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
+@pytest.mark.multicorn  # for a worker install refuses the interpreter
 @pytest.mark.parametrize(("package", "query"), NEEDED, ids=[name for name, _ in NEEDED])
 def test_it_is_named_twice_and_the_server_lives(
     kind: str, folder: Path, package: str, query: str

@@ -12,7 +12,7 @@ import pytest
 
 from cloudtrail_fdw.cli.install.install import Target, install
 from cloudtrail_fdw.options import OPTIONS
-from databases import execute
+from databases import execute, host_of
 from privileges import ATTEMPTS, GRANTS, ROLES, WRAPPER, Attempt, page
 from servers import Sandbox
 
@@ -36,7 +36,10 @@ def sessions(sample: Sandbox) -> Iterator[dict[str, psycopg.Connection[Any]]]:
                            "TEMPLATE template0".encode())  # fmt: skip
         connection.execute(f"GRANT CREATE ON DATABASE {DATABASE} TO test_create".encode())
         options = {"endpoint_url": sample.state["aws_endpoint"], "region": "us-east-1"}
-        install(dsn, Target(reader="test_reader", options=tuple(options.items())), lambda _: None)
+        target = Target(
+            reader="test_reader", options=tuple(options.items()), **host_of(dsn)
+        )  # fmt: skip
+        install(dsn, target, lambda _: None)
         execute(dsn, *GRANTS.split(";"))
         try:
             for letter, (name, _, _) in ROLES.items():

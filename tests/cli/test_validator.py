@@ -21,7 +21,7 @@ WRAPPER = "wrapper 'cloudtrail_fdw.wrapper.CloudTrailFdw'"
 def database(new_database: Any) -> Iterator[psycopg.Connection[Any]]:
     """Installed, with a role that was trusted with USAGE on everything there is."""
     dsn = new_database()
-    install(dsn, Target(reader="test_reader"), lambda line: None)
+    install(dsn, Target(reader="test_reader", **host_of(dsn)), lambda line: None)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
             b"CREATE ROLE analyst; CREATE SCHEMA lab AUTHORIZATION analyst;"

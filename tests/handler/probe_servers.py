@@ -51,10 +51,14 @@ def servers() -> list[runtime.Server]:
 def compile_handler(server: runtime.Server, folder: Path) -> Path:
     """The handler's library for a server, built as ``install`` does."""
     library = folder / "cloudtrail_fdw.so"
-    if server.kind == "private":  # its pg_config names folders it is not in
+    # pg_config of ours names folders it is not in, or flags of another compiler
+    if server.bindir.is_relative_to(runtime.default_cache()):
         compiler = extension.find_compiler(server.bindir)
         assert compiler is not None
         headers = server.bindir.parents[3] / "include/postgresql/13/server"
+        if server.kind != "private":
+            headers = Path(runtime.output([str(server.bindir / "pg_config"), "--includedir-server"])
+                           .strip())  # fmt: skip
         extension.compile_handler(compiler, headers, library)
         return library
     for path in SOURCE.iterdir():
