@@ -12,6 +12,7 @@ from psycopg import sql
 from cloudtrail_fdw.cli.install.install import Target, install
 from cloudtrail_fdw.errors import FdwError
 from cloudtrail_fdw.options import OPTIONS, read_value
+from databases import host_of
 
 SECRET = "wJalrXUtnFEMI/K7MDENG"
 WRAPPER = "wrapper 'cloudtrail_fdw.wrapper.CloudTrailFdw'"
@@ -116,10 +117,16 @@ def test_not_even_a_superuser_names_another_class(database: psycopg.Connection[A
         "CREATE SERVER s FOREIGN DATA WRAPPER cloudtrail_fdw OPTIONS (wrapper 'os.system')",
     ):
         assert refusal(database, statement).sqlstate == "HV024"
+    error = refusal(database, "CREATE FOREIGN TABLE lab.t (x text) SERVER cloudtrail")
+    assert error.sqlstate == "HV00J"
+    assert error.diag.message_hint
+
+
+@pytest.mark.multicorn
+def test_multicorn_needs_the_class(database: psycopg.Connection[Any]) -> None:
     for statement in (
         "ALTER SERVER cloudtrail OPTIONS (DROP wrapper)",
         "CREATE SERVER s FOREIGN DATA WRAPPER cloudtrail_fdw",
-        "CREATE FOREIGN TABLE lab.t (x text) SERVER cloudtrail",
     ):
         error = refusal(database, statement)
         assert error.sqlstate == "HV00J"
