@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,9 +80,49 @@ def test_packages_that_others_may_change_are_refused(
         f'sys.argv = sys.argv[1:]; exec(sys.argv[-1])\' "$@"\n'
     )
     python.chmod(0o755)
-    (folder / "packages" / "anything.py").touch(0o666)
-    (folder / "packages" / "anything.py").chmod(0o666)
+    anything = folder / "packages" / "anything.py"
+    anything.touch()
+    anything.chmod(0o666)
     refused(dsn, python, "anything.py may be written by others")
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    anything.replace(elsewhere / "else.py")
+    (folder / "packages" / "link").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder / "packages")
+    refused(dsn, python, "else.py may be written by others")
+    (elsewhere / "else.py").chmod(0o644)
+    elsewhere.chmod(0o777)
+    refused(dsn, python, "elsewhere may be written by others")
+
+
+def test_a_way_that_others_may_change_is_refused(
+    sample: Any, new_database: Any, folder: Path
+) -> None:
+    """A link in a folder of theirs leads to good files, for now."""
+    dsn = new_database()
+    theirs = folder / "theirs"
+    theirs.mkdir()
+    (theirs / "link").symlink_to(interpreter(sample).parents[1])
+    (folder / "own").symlink_to(theirs / "link")
+    theirs.chmod(0o777)
+    for way in (theirs / "link", folder / "own"):
+        refused(dsn, way / "bin" / "python", f"{theirs} may be written by others")
+
+
+def test_it_is_tried_as_the_servers_user_and_told_nothing(
+    sample: Any, new_database: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = new_database()
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    python = folder / "python"
+    python.write_text(
+        '#!/bin/sh\necho "as $(id -u) $(id -G), $AWS_SECRET_ACCESS_KEY." >&2\nexit 1\n'
+    )
+    python.chmod(0o755)
+    user = pwd.getpwuid(Path(rows(dsn, "SHOW data_directory")[0][0]).stat().st_uid)
+    own = subprocess.run(["id", "-G"], capture_output=True, text=True, check=True).stdout.strip()
+    groups = str(user.pw_gid) if os.geteuid() == 0 else own
+    refused(dsn, python, f"as {user.pw_uid} {groups}, .")
 
 
 def test_an_interpreter_that_the_servers_user_cannot_run_is_refused(

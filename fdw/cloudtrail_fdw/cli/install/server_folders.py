@@ -16,9 +16,14 @@ from cloudtrail_fdw.errors import FdwError
 def check_folder(folder: Path, trusted: Collection[int]) -> None:
     """Raise FdwError when a user but root and those ``trusted`` may change what is in it.
 
-    Whoever may write to a folder above it may replace it, except in those with the sticky bit.
+    Whoever may write to a folder above it may replace it, except in those with the sticky bit; and
+    so may who can replace a symbolic link on the way to it.
     """
     ours = {0, *trusted}
+    for step in (folder, *folder.parents):
+        if step.is_symlink():
+            check_folder(step.parent, trusted)
+            check_folder(step.parent / step.readlink(), trusted)
     for step in (folder.resolve(), *folder.resolve().parents):
         found = step.stat()
         shared = bool(found.st_mode & stat.S_ISVTX) and step != folder.resolve()

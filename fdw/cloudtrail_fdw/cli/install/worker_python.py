@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import stat
 import subprocess
 import sys
@@ -38,14 +39,13 @@ def check(connection: Connection, python: Path) -> None:
     Looked at are the interpreter, what it finds modules in, and this package there, each with the
     folders above.
     """
-    user = server_user(connection)
+    user, seen = server_user(connection), set[Path]()
     if not python.is_file():
         raise FdwError(f"there is no interpreter {python}", hint="Name one with --python.")
-    for path in (python, *links(python)):
-        check_tree(path, user)
+    check_tree(python, user, seen)
     for path in map(Path, module_places(python, user)):
         if path.exists():
-            check_tree(path, user)
+            check_tree(path, user, seen)
 
 
 def server_user(connection: Connection) -> int:
@@ -61,11 +61,11 @@ def server_user(connection: Connection) -> int:
         ) from None
 
 
-def links(python: Path) -> Iterator[Path]:
-    """What the interpreter's symbolic links lead to, one after the other."""
-    while python.is_symlink():
-        python = python.parent / python.readlink()
-        yield python
+def links(path: Path) -> Iterator[Path]:
+    """What symbolic links lead to, one after the other."""
+    while path.is_symlink():
+        path = path.parent / path.readlink()
+        yield path
 
 
 def module_places(python: Path, user: int) -> list[str]:
@@ -73,12 +73,13 @@ def module_places(python: Path, user: int) -> list[str]:
 
     FdwError where that user cannot run it, or it cannot import the package.
     """
-    become: dict[str, Any] = {"user": user, "extra_groups": []} if os.geteuid() == 0 else {}
-    environment = {name: text for name, text in os.environ.items()
-                   if not name.startswith(("PYTHON", "LD_"))}  # fmt: skip
+    become: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        group = pwd.getpwuid(user).pw_gid
+        become = {"user": user, "group": group, "extra_groups": []}
     try:
-        done = subprocess.run(
-            [str(python), "-I", "-B", "-c", PLACES], cwd="/", env=environment, timeout=SECONDS,
+        done = subprocess.run(  # none of our environment, which may hold credentials
+            [str(python), "-I", "-B", "-c", PLACES], cwd="/", env={}, timeout=SECONDS,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **become,
         )  # fmt: skip
         problem = done.stderr.strip()[-300:] if done.returncode else ""
@@ -94,14 +95,21 @@ def module_places(python: Path, user: int) -> list[str]:
     return [place for place in json.loads(done.stdout) if place]
 
 
-def check_tree(top: Path, user: int) -> None:
-    """Raise FdwError when anybody but root and the server's user may write a file or folder."""
+def check_tree(top: Path, user: int, seen: set[Path]) -> None:
+    """Raise FdwError when anybody but root and the server's user may write a file or folder.
+
+    What a symbolic link leads to is looked at, too; ``seen`` are those trees, each looked at once.
+    """
     check_folder(top if top.is_dir() else top.parent, {user})
     ours = {0, user}
     for path in (top, *(Path(folder, name) for folder, folders, files in os.walk(top)
                         for name in (*folders, *files))):  # fmt: skip
         found = path.lstat()
         if stat.S_ISLNK(found.st_mode):
+            for step in links(path):
+                if step.exists() and step.resolve() not in seen:
+                    seen.add(step.resolve())
+                    check_tree(step, user, seen)
             continue
         group = found.st_mode & stat.S_IWGRP and not group_is_ours(found, ours)
         if found.st_uid not in ours or found.st_mode & stat.S_IWOTH or group:
